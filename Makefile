@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+# sbx. `make help` lists the targets. One make, not recursive but for build variants (asan, fuzz):
+# each of those is this same file with another build folder B and other flags.
+
+B        ?= build
+CC       ?= gcc
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+VERSION  := 0.1.0
+BUILD_ID := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+FUZZ_SECONDS ?= 30
+
+# The guest kernel's source gives the UAPI headers that everything is compiled against; both are
+# the same in every variant.
+KERNEL  := build/kernel
+HEADERS := $(KERNEL)/include
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough \
+	-Wno-unused-parameter	# callbacks have fixed signatures
+HARDEN   ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
+SAN      ?=
+CPPFLAGS += -D_GNU_SOURCE -I. -I$(B)/proto -isystem $(HEADERS) -DSBX_VERSION='"$(VERSION)"'
+CFLAGS   += -std=gnu17 -g $(HARDEN) $(WARN) -fPIE -ffunction-sections -fdata-sections $(SAN)
+LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SAN)
+
+rooms    := common vmm agent shim
+programs := sbx-vmm sbx-share sbx-agent containerd-shim-sbx-v2 sbx
+mains    := vmm/main.c vmm/share_main.c agent/main.c shim/shim_main.c shim/cli_main.c
+main_of   = $(B)/obj/$(patsubst %.c,%.o,$(1))
+protos   := $(patsubst proto/%.proto,%,$(wildcard proto/*.proto))
+objs      = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(mains),$(wildcard $(1)/*.c)))
+deps_of   = $(wildcard $(1:.o=.d))
+
+.PHONY: all help deps demo test check check-vm asan fuzz soak tidy fmt fmt-check kernel install \
+	uninstall clean programs tests share
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: programs share ## programs in build/bin; guest kernel, initramfs, built-in image in build/share
+programs: $(addprefix $(B)/bin/,$(programs))
+share: $(addprefix $(B)/share/,vmlinux initramfs.cpio builtin.erofs)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+deps: ## install what is missing of the Debian packages that a build and its tests need
+	@.ci/deps
+
+# --- objects, archives, programs -----------------------------------------------------------------
+
+$(HEADERS)/.done: guest-kernel-config/build
+	guest-kernel-config/build headers $(HEADERS)
+	@touch $@
+
+$(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h &: proto/%.proto
+	@mkdir -p $(@D)
+	protoc-c -I/usr/include -Iproto --c_out=$(B)/proto $< 2>&1 | { ! grep -v 'warning: Import'; }
+
+proto_h := $(patsubst %,$(B)/proto/%.pb-c.h,$(protos))
+
+$(B)/obj/%.o: %.c | $(HEADERS)/.done $(proto_h)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Generated code: its warnings are the generator's.
+$(B)/obj/proto/%.o: $(B)/proto/%.pb-c.c | $(proto_h)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
+
+# Only what says its build id is rebuilt when it changes.
+$(B)/obj/common/version.o: CPPFLAGS += -DSBX_BUILD_ID='"$(BUILD_ID)"'
+
+define room
+$(B)/lib$(1).a: $(call objs,$(1))
+	@rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach r,$(rooms),$(eval $(call room,$(r))))
+$(B)/libproto.a: $(patsubst %,$(B)/obj/proto/%.o,$(protos))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+LIBS_common := -lprotobuf-c
+LIBS_vmm    := -lprotobuf-c -lseccomp -lcap
+LIBS_agent  := -lprotobuf-c -lseccomp -lcap
+LIBS_shim   := -lprotobuf-c -ljansson -linih -lcap
+
+base := $(B)/libcommon.a $(B)/libproto.a
+link  = @mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+$(B)/bin/sbx-vmm: $(call main_of,vmm/main.c) $(B)/libvmm.a $(base)
+	$(link) $(LIBS_vmm)
+$(B)/bin/sbx-share: $(call main_of,vmm/share_main.c) $(B)/libvmm.a $(base)
+	$(link) $(LIBS_vmm)
+$(B)/bin/containerd-shim-sbx-v2: $(call main_of,shim/shim_main.c) $(B)/libshim.a $(base)
+	$(link) $(LIBS_shim)
+$(B)/bin/sbx: $(call main_of,shim/cli_main.c) $(B)/libshim.a $(base)
+	$(link) $(LIBS_shim)
+# The guest holds nothing but the agent, so it is static; a sanitizer's runtime cannot be.
+AGENT_STATIC ?= -static-pie
+$(B)/bin/sbx-agent: $(call main_of,agent/main.c) $(B)/libagent.a $(base)
+	$(link) $(AGENT_STATIC) $(LIBS_agent)
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# --- what the guest boots ------------------------------------------------------------------------
+
+kernel: build/share/vmlinux ## the guest kernel alone
+build/share/vmlinux: guest-kernel-config/build guest-kernel-config/sbx.config
+	guest-kernel-config/build kernel build/share
+	@touch $@
+ifneq ($(B),build)
+$(B)/share/vmlinux: build/share/vmlinux
+	@mkdir -p $(@D)
+	ln -sf $(abspath $<) $@
+$(B)/share/builtin.erofs: build/share/builtin.erofs
+	@mkdir -p $(@D)
+	ln -sf $(abspath $<) $@
+endif
+$(B)/share/initramfs.cpio: $(B)/bin/sbx-agent rootfs/mkinitramfs
+	rootfs/mkinitramfs $< $@
+build/share/builtin.erofs: rootfs/mkbuiltin $(wildcard rootfs/builtin/*)
+	rootfs/mkbuiltin $@
+
+# --- tests ---------------------------------------------------------------------------------------
+
+unit_rooms := $(notdir $(wildcard tests/unit/*))
+define unit
+$(B)/tests/unit-$(1): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/$(1)/*.c)) $(B)/lib$(1).a $(base)
+	$$(link) $$(LIBS_$(1)) -lcriterion
+endef
+$(foreach r,$(unit_rooms),$(eval $(call unit,$(r))))
+tests: $(patsubst %,$(B)/tests/unit-%,$(unit_rooms))
+
+check: programs tests ## unit and golden tests: no root, no KVM, seconds
+	tests/unit/run $(patsubst %,$(B)/tests/unit-%,$(unit_rooms))
+
+check-vm: all ## the integration suite, in the test host or on usable KVM
+	tests/integration/run
+
+test: deps ## everything, with the budgets of a CI run
+	tests/run
+
+soak: all ## the full sizes; can be resumed; totals in docs/soak.md
+	tests/soak
+
+ASAN := B=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" \
+	HARDEN=-O1 AGENT_STATIC=
+asan: ## the unit tests under ASan and UBSan; `make $(ASAN) all` for the programs
+	$(MAKE) $(ASAN) programs check
+
+# tests/fuzz/ROOM_WHAT.c is a libFuzzer target over ROOM's library, compiled by clang.
+fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ := B=build/fuzz CC=clang-14 HARDEN=-O1 AGENT_STATIC= \
+	SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+fuzz: ## every fuzz target for FUZZ_SECONDS each
+	$(MAKE) $(FUZZ) fuzzers
+	tests/fuzz/run $(FUZZ_SECONDS) $(patsubst %,build/fuzz/fuzz/%,$(fuzzers))
+.PHONY: fuzzers
+fuzzers: $(patsubst %,$(B)/fuzz/%,$(fuzzers))
+define fuzzer
+$(B)/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $(B)/lib$(firstword $(subst _, ,$(1))).a $(base)
+	$$(link) -fsanitize=fuzzer $$(LIBS_$(firstword $(subst _, ,$(1))))
+endef
+$(foreach f,$(fuzzers),$(eval $(call fuzzer,$(f))))
+
+sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/integration/*.[ch])
+fmt: ## format the sources in place
+	clang-format -i $(sources)
+fmt-check: ## fail where clang-format would change a line
+	clang-format --dry-run -Werror $(sources)
+tidy: | $(HEADERS)/.done $(proto_h) ## clang-tidy and cppcheck
+	.ci/tidy $(CPPFLAGS) -- $(filter %.c,$(sources))
+
+# --- the product ---------------------------------------------------------------------------------
+
+demo: deps ## a real program in a micro-VM
+	@$(MAKE) --no-print-directory all
+	rootfs/demo
+
+bindir   := $(DESTDIR)$(PREFIX)/bin
+sharedir := $(DESTDIR)$(PREFIX)/share/sbx
+install: all ## into PREFIX (DESTDIR is honoured)
+	install -d $(bindir) $(sharedir)
+	install -m 755 $(addprefix build/bin/,$(filter-out sbx-agent,$(programs))) $(bindir)
+	install -m 644 $(addprefix build/share/,vmlinux initramfs.cpio builtin.erofs) $(sharedir)
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(bindir)/,$(filter-out sbx-agent,$(programs)))
+	rm -rf $(sharedir)
+
+clean: ## the build folder; the caches outside the tree stay
+	rm -rf build

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths beneath a root, resolved by openat2(2): whatever links or ".." the path holds, the result
+ * lies inside the root. Magic links are refused.
+ */
+#ifndef COMMON_PATH_H
+#define COMMON_PATH_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* As open(2) of path with rootfd as "/": links resolve inside (RESOLVE_IN_ROOT). Returns the fd. */
+int path_open_in_root(int rootfd, const char *path, int flags, mode_t mode);
+
+/* As openat(2), but any step outside rootfd is -EXDEV and any link -ELOOP (RESOLVE_BENEATH). */
+int path_open_beneath(int rootfd, const char *path, int flags, mode_t mode);
+
+/*
+ * Makes the missing directories of path inside the root (mode 0755) and opens the last one with
+ * O_PATH|O_DIRECTORY. Returns the fd.
+ */
+int path_mkdirs_in_root(int rootfd, const char *path);
+
+/* True for a name that can be one path component: not empty, ".", "..", no slash, at most 255. */
+bool path_is_name(const char *name);
+
+#endif
