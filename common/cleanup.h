@@ -49,8 +49,8 @@ static inline int take_fd(int *fd)
 	return v;
 }
 
-#define _cleanup_close_ _cleanup_(close_fd)
-#define _cleanup_free_ _cleanup_(free_p)
+#define _cleanup_close_  _cleanup_(close_fd)
+#define _cleanup_free_   _cleanup_(free_p)
 #define _cleanup_fclose_ _cleanup_(fclose_p)
 
 #define TAKE_FD(fd) take_fd(&(fd))
@@ -61,7 +61,7 @@ static inline int take_fd(int *fd)
 		_taken;                                                                            \
 	})
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 #endif

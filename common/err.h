@@ -22,7 +22,8 @@ struct err {
 		.code = 0                                                                          \
 	}
 
-/* Sets code (a positive errno) and text. Returns -code, so that "return err_set(...)" reads well. */
+/* Sets code (a positive errno) and text. Returns -code, so that "return err_set(...)" reads well.
+ */
 int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* As err_set, followed by ": " and the text of code. */

@@ -34,7 +34,8 @@ int io_set_nonblock(int fd, bool on);
 /* mkdir -p; every directory made gets mode. */
 int io_mkdirs(const char *path, mode_t mode);
 
-/* Removes path beneath dirfd with all that is in it; does not cross file systems or follow links. */
+/* Removes path beneath dirfd with all that is in it; does not cross file systems or follow links.
+ */
 int io_remove_tree(int dirfd, const char *path);
 
 #define IO_MAX_FDS 16

@@ -42,6 +42,7 @@ static inline void list_remove(struct list *node)
 
 /* The current entry may be removed inside the loop. */
 #define list_for_each_safe(it, tmp, head)                                                          \
-	for ((it) = (head)->next, (tmp) = (it)->next; (it) != (head); (it) = (tmp), (tmp) = (it)->next)
+	for ((it) = (head)->next, (tmp) = (it)->next; (it) != (head);                              \
+	     (it) = (tmp), (tmp) = (it)->next)
 
 #endif

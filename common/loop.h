@@ -5,8 +5,8 @@
  * A source is a descriptor, a timer, a signal or a deferred call. Callbacks run one at a time, in
  * the loop's thread. source_remove() may be called from any callback, on any source, its own too:
  * the source never fires again, and its memory is freed at the end of the turn, so that events
- * already fetched for it find it still there, marked dead. Nothing here polls or takes locks; only
- * loop_wake() may be called from another thread.
+ * already fetched for it find it still there, marked dead. Nothing here polls or takes locks:
+ * another thread wakes the loop by an eventfd of its own.
  *
  * Descriptors are borrowed: the owner removes the source before it closes the descriptor.
  */

@@ -31,10 +31,10 @@ struct opt_list {
 };
 
 struct opt {
-	char shrt;	  /* 0: none */
+	char shrt;        /* 0: none */
 	const char *name; /* long name without dashes */
 	enum opt_kind kind;
-	size_t offset;	     /* into the caller's struct */
+	size_t offset;       /* into the caller's struct */
 	const char *operand; /* what help calls the value, "SIZE" */
 	const char *help;    /* one line; NULL: not listed */
 	uint64_t min, max;   /* of numbers; max 0: no bound */
@@ -45,7 +45,8 @@ struct opts_spec {
 	const struct opt *opts;
 	size_t n_opts;
 	bool single_dash;
-	bool permute; /* options may also follow operands, up to "--" (operands are moved, as getopt) */
+	bool permute; /* options may also follow operands, up to "--" (operands are moved, as
+			 getopt) */
 };
 
 /*

@@ -3,7 +3,7 @@
 #ifndef COMMON_PORTS_H
 #define COMMON_PORTS_H
 
-#define PORT_AGENT 1024	 /* the agent's RPC connection, dialled once at boot */
+#define PORT_AGENT  1024 /* the agent's RPC connection, dialled once at boot */
 #define PORT_STREAM 1025 /* one connection per process stream; opens with its id, 8 bytes LE */
 
 #endif

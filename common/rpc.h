@@ -8,10 +8,11 @@
  * ends it with exactly one rpc_reply() or rpc_fail(). A call whose connection is gone stays valid
  * until then; its reply goes nowhere.
  *
- * Limits, so that no peer can make us grow: a frame is at most max_frame bytes (a larger one is read
- * and discarded and answered with ResourceExhausted); at most 1024 calls are open per connection;
- * unpacking has a budget of 16 times max_frame and at least 64 KiB; while more than 1 MiB waits to be
- * written nothing more is read; descriptors that came with a request and were not taken are closed.
+ * Limits, so that no peer can make us grow: a frame is at most max_frame bytes (a larger one is
+ * read and discarded and answered with ResourceExhausted); at most 1024 calls are open per
+ * connection; unpacking has a budget of 16 times max_frame and at least 64 KiB; while more than 1
+ * MiB waits to be written nothing more is read; descriptors that came with a request and were not
+ * taken are closed.
  *
  * Deadlines: timeout_nano of a request ends the call with DeadlineExceeded; a late reply of the
  * handler goes nowhere. A client call with timeout_ms fails with -ETIMEDOUT.
@@ -59,8 +60,9 @@ struct rpc_service {
 
 struct rpc_config {
 	const struct rpc_service *const *services; /* NULL-terminated, or NULL: a pure client */
-	void *data;				   /* for handlers and on_close */
-	/* The connection has ended (why: 0 or -errno); called once, never from within rpc_conn_close. */
+	void *data;                                /* for handlers and on_close */
+	/* The connection has ended (why: 0 or -errno); called once, never from within
+	 * rpc_conn_close. */
 	void (*on_close)(struct rpc_conn *conn, int why, void *data);
 	size_t max_frame; /* of what the peer sends; 0: TTRPC_MAX_DATA */
 	const char *role; /* what we say of ourselves in a hello */

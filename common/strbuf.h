@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing string. All zero is a valid empty one; strbuf_finish() frees. Out of memory: -ENOMEM. */
+/* A growing string. All zero is a valid empty one; strbuf_finish() frees. Out of memory: -ENOMEM.
+ */
 #ifndef COMMON_STRBUF_H
 #define COMMON_STRBUF_H
 

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define TTRPC_HEADER_SIZE 10
-#define TTRPC_MAX_DATA (4u << 20)
+#define TTRPC_MAX_DATA    (4u << 20)
 
 enum ttrpc_type {
 	TTRPC_REQUEST = 1,
