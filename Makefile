@@ -20,7 +20,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 	-Wno-unused-parameter	# callbacks have fixed signatures
 HARDEN   ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 SAN      ?=
-CPPFLAGS += -D_GNU_SOURCE -I. -I$(B)/proto -isystem $(HEADERS) -DSBX_VERSION='"$(VERSION)"'
+CPPFLAGS += -D_GNU_SOURCE -Ulinux -I. -I$(B)/proto -isystem $(HEADERS) -DSBX_VERSION='"$(VERSION)"'
 CFLAGS   += -std=gnu17 -g $(HARDEN) $(WARN) -fPIE -ffunction-sections -fdata-sections $(SAN)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SAN)
 
