@@ -3,10 +3,15 @@
 # each of those is this same file with another build folder B and other flags.
 
 B        ?= build
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 VERSION  := 0.1.0
+V        ?= 0
+Q        := $(if $(filter 1,$(V)),,@)
+say       = @printf '  %-6s %s\n' $(1) $(2)
 BUILD_ID := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 FUZZ_SECONDS ?= 30
 
@@ -56,18 +61,20 @@ $(HEADERS)/.done: guest-kernel-config/build
 
 $(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h &: proto/%.proto
 	@mkdir -p $(@D)
-	protoc-c -I/usr/include -Iproto --c_out=$(B)/proto $< 2>&1 | { ! grep -v 'warning: Import'; }
+	$(call say,PROTO,$<)
+	$(Q)protoc-c -I/usr/include -Iproto --c_out=$(B)/proto $< 2>&1 | { ! grep -v 'warning: Import'; }
 
 proto_h := $(patsubst %,$(B)/proto/%.pb-c.h,$(protos))
 
 $(B)/obj/%.o: %.c | $(HEADERS)/.done $(proto_h)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Generated code: its warnings are the generator's.
 $(B)/obj/proto/%.o: $(B)/proto/%.pb-c.c | $(proto_h)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
 
 # Only what says its build id is rebuilt when it changes.
 $(B)/obj/common/version.o: CPPFLAGS += -DSBX_BUILD_ID='"$(BUILD_ID)"'
@@ -86,7 +93,7 @@ LIBS_agent  := -lprotobuf-c -lseccomp -lcap
 LIBS_shim   := -lprotobuf-c -ljansson -linih -lcap
 
 base := $(B)/libcommon.a $(B)/libproto.a
-link  = @mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+link  = @mkdir -p $(@D); printf '  %-6s %s\n' LINK $@; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 $(B)/bin/sbx-vmm: $(call main_of,vmm/main.c) $(B)/libvmm.a $(base)
 	$(link) $(LIBS_vmm)
