@@ -11,8 +11,8 @@
  *
  * Split rings only (virtio 1.2, 2.7). The queue copies each descriptor once into a struct
  * virtq_chain and judges the copy; a chain is bounded by the queue's size; a fault is -EFAULT or
- * -EINVAL, upon which the device calls virtio_fail(): DEVICE_NEEDS_RESET, and nothing is served until
- * the driver resets.
+ * -EINVAL, upon which the device calls virtio_fail(): DEVICE_NEEDS_RESET, and nothing is served
+ * until the driver resets.
  */
 #ifndef VMM_VIRTIO_H
 #define VMM_VIRTIO_H
@@ -22,11 +22,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "common/log.h"
 #include "vmm/memory.h"
 
-#define VIRTQ_MAX_SIZE	    1024
-#define VIRTQ_MAX_CHAIN	    258 /* segments of one chain that are accepted: 256 pages, head, status */
-#define VIRTIO_MAX_QUEUES   18
+#define VIRTQ_MAX_SIZE    1024
+#define VIRTQ_MAX_CHAIN   258 /* segments of one chain that are accepted: 256 pages, head, status */
+#define VIRTIO_MAX_QUEUES 18
 
 struct loop;
 struct source;
@@ -34,7 +35,7 @@ struct virtio_device;
 
 struct virtq {
 	const struct memory *mem;
-	uint16_t size;	   /* a power of two, set by the driver, <= max_size */
+	uint16_t size;     /* a power of two, set by the driver, <= max_size */
 	uint16_t max_size; /* set by the device */
 	bool ready;
 	bool event_idx;
@@ -42,18 +43,19 @@ struct virtq {
 	/* Host addresses of the rings, looked up when the queue becomes ready. */
 	const void *desc, *avail;
 	void *used;
-	uint16_t next_avail;  /* ring index of the next chain to pop */
-	uint16_t next_used;   /* ring index of the next element to push */
-	uint16_t signalled;   /* next_used when the driver was last notified */
+	uint16_t next_avail; /* ring index of the next chain to pop */
+	uint16_t next_used;  /* ring index of the next element to push */
+	uint16_t signalled;  /* next_used when the driver was last notified */
 	bool signalled_valid;
 };
 
 /* One request, as copied out of the ring: device-readable segments first, then writable ones. */
 struct virtq_chain {
 	uint16_t head;
-	unsigned n_out, n_in;	     /* readable by the device; writable by the device */
-	uint32_t out_len, in_len;    /* sums; a chain of more than 4 GiB - 1 is refused */
-	struct iovec iov[VIRTQ_MAX_CHAIN]; /* out segments, then in segments: host addresses, checked */
+	unsigned n_out, n_in;     /* readable by the device; writable by the device */
+	uint32_t out_len, in_len; /* sums; a chain of more than 4 GiB - 1 is refused */
+	struct iovec
+		iov[VIRTQ_MAX_CHAIN]; /* out segments, then in segments: host addresses, checked */
 };
 
 /* Checks the three rings' addresses, sizes and alignment against memory. 0, -EINVAL or -EFAULT. */
@@ -75,17 +77,25 @@ void virtq_disable_notify(struct virtq *vq);
 size_t chain_read(const struct virtq_chain *chain, size_t offset, void *buf, size_t len);
 size_t chain_write(const struct virtq_chain *chain, size_t offset, const void *buf, size_t len);
 
+/* A counter for the control service's Metrics, shown as "<device name>.<counter name>". */
+struct virtio_counter {
+	const char *name;
+	size_t offset; /* of a uint64_t, from the struct virtio_device, which the loop's thread
+			  alone uses */
+};
+
 struct virtio_ops {
 	const char *name;
-	uint32_t id;		  /* virtio device id */
-	uint64_t features;	  /* beyond those of the transport (VERSION_1, EVENT_IDX …) */
+	uint32_t id;       /* virtio device id */
+	uint64_t features; /* beyond those of the transport (VERSION_1, EVENT_IDX …) */
 	unsigned n_queues;
 	uint16_t queue_size;
 	/* Config space; offset + len lies within config_size. Writes may be NULL. */
 	size_t config_size;
 	void (*config_read)(struct virtio_device *dev, size_t offset, void *buf, size_t len);
 	void (*config_write)(struct virtio_device *dev, size_t offset, const void *buf, size_t len);
-	/* DRIVER_OK: dev->driver_features and the ready queues are final. 0 or -errno (needs reset). */
+	/* DRIVER_OK: dev->driver_features and the ready queues are final. 0 or -errno (needs
+	 * reset). */
 	int (*activate)(struct virtio_device *dev);
 	/* Back to the state before activate; must cope with requests in flight. */
 	void (*reset)(struct virtio_device *dev);
@@ -94,6 +104,8 @@ struct virtio_ops {
 	/* Stops serving, before a pause or snapshot, and goes on. May be NULL. */
 	void (*pause)(struct virtio_device *dev, bool on);
 	void (*destroy)(struct virtio_device *dev);
+	const struct virtio_counter *counters;
+	unsigned n_counters;
 };
 
 /* How a device reaches the driver; the transport's side. */
@@ -109,9 +121,11 @@ struct virtio_device {
 	void *transport_data;
 	struct loop *loop;
 	const struct memory *mem;
-	uint64_t features;	  /* offered: ops->features less what this instance cannot */
+	uint64_t features;        /* offered: ops->features less what this instance cannot */
 	uint64_t driver_features; /* accepted */
-	bool active, failed;
+	bool active, failed, paused;
+	char name[16]; /* "vsock", "blk0" */
+	struct log_limit log_limit;
 	struct virtq queues[VIRTIO_MAX_QUEUES];
 };
 
@@ -120,6 +134,26 @@ void virtio_notify_used(struct virtio_device *dev, unsigned queue);
 void virtio_notify_config(struct virtio_device *dev);
 /* The driver broke the protocol: log (limited), DEVICE_NEEDS_RESET, serve nothing until reset. */
 void virtio_fail(struct virtio_device *dev, const char *why);
+
+/*
+ * For transports. virtio_activate: DRIVER_OK; the queues are started. virtio_reset: at any time,
+ * also where not active. virtio_kick: the driver has put something into queue (any number is fine).
+ */
+int virtio_activate(struct virtio_device *dev);
+void virtio_reset(struct virtio_device *dev);
+void virtio_kick(struct virtio_device *dev, unsigned queue);
+
+/* Stops serving the driver, before a pause or snapshot, and goes on with what waits in the queues.
+ */
+void virtio_pause(struct virtio_device *dev, bool on);
+
+/* The value of ops->counters[i]. */
+uint64_t virtio_counter(const struct virtio_device *dev, unsigned i);
+
+static inline bool virtio_serving(const struct virtio_device *dev)
+{
+	return dev->active && !dev->failed && !dev->paused;
+}
 
 static inline bool virtio_has(const struct virtio_device *dev, unsigned feature)
 {

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtio-mmio transport, version 2 (virtio 1.2, 4.2): a page of registers for one device, its
+ * doorbells as ioeventfds and its interrupt as an irqfd.
+ */
+#ifndef VMM_VIRTIO_MMIO_H
+#define VMM_VIRTIO_MMIO_H
+
+#include <stdint.h>
+
+#include "common/cleanup.h"
+
+struct loop;
+struct virtio_device;
+struct virtio_mmio;
+struct vm;
+
+#define VIRTIO_MMIO_SIZE 0x1000
+
+/*
+ * Puts dev at [base, base + VIRTIO_MMIO_SIZE) of vm's MMIO bus, with interrupt line gsi; its ops
+ * run on loop's thread. dev is taken over where this succeeds. vm and loop are borrowed.
+ */
+int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned gsi,
+		       struct virtio_device *dev, struct virtio_mmio **ret);
+
+/* Destroys the device too. The vCPU threads must have ended. */
+void virtio_mmio_destroy(struct virtio_mmio *mmio);
+DEFINE_CLEANUP(struct virtio_mmio, virtio_mmio_destroy)
+
+/*
+ * A vCPU thread inside a register write may be waiting for the loop. Whoever waits for vCPU threads
+ * on the loop's own thread (pause, stop) calls this for every device while it waits.
+ */
+void virtio_mmio_serve(struct virtio_mmio *mmio);
+
+#endif
