@@ -134,7 +134,7 @@ build/share/builtin.erofs: rootfs/mkbuiltin $(wildcard rootfs/builtin/*)
 unit_rooms := $(notdir $(wildcard tests/unit/*))
 define unit
 $(B)/tests/unit-$(1): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/$(1)/*.c)) $(B)/lib$(1).a $(base)
-	$$(link) $$(LIBS_$(1)) -lcriterion
+	$$(link) -Wl,--no-gc-sections $$(LIBS_$(1)) -lcriterion	# its tests are found by section
 endef
 $(foreach r,$(unit_rooms),$(eval $(call unit,$(r))))
 tests: $(patsubst %,$(B)/tests/unit-%,$(unit_rooms))

@@ -3,7 +3,8 @@
  * Command lines from a table: one row per option drives parsing, the help text and the error line.
  * Accepts --name VALUE, --name=VALUE, -n VALUE, -nVALUE, bundled flags (-it), "--" as the end, and,
  * for runc's and containerd's sake, long names behind a single dash where single_dash is set.
- * Parsing is pure: it allocates nothing, keeps pointers into argv, and stops at the first operand.
+ * Parsing is pure: it allocates nothing, keeps pointers into argv, and stops at the first operand
+ * (or, with permute, moves options before operands, as getopt does).
  */
 #ifndef COMMON_OPTS_H
 #define COMMON_OPTS_H
