@@ -17,6 +17,8 @@
 #ifndef VMM_VIRTIO_H
 #define VMM_VIRTIO_H
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,7 +48,6 @@ struct virtq {
 	uint16_t next_avail; /* ring index of the next chain to pop */
 	uint16_t next_used;  /* ring index of the next element to push */
 	uint16_t signalled;  /* next_used when the driver was last notified */
-	bool signalled_valid;
 };
 
 /* One request, as copied out of the ring: device-readable segments first, then writable ones. */
@@ -54,8 +55,8 @@ struct virtq_chain {
 	uint16_t head;
 	unsigned n_out, n_in;     /* readable by the device; writable by the device */
 	uint32_t out_len, in_len; /* sums; a chain of more than 4 GiB - 1 is refused */
-	struct iovec
-		iov[VIRTQ_MAX_CHAIN]; /* out segments, then in segments: host addresses, checked */
+	/* Out segments, then in segments: host addresses, checked. */
+	struct iovec iov[VIRTQ_MAX_CHAIN];
 };
 
 /* Checks the three rings' addresses, sizes and alignment against memory. 0, -EINVAL or -EFAULT. */
@@ -80,8 +81,7 @@ size_t chain_write(const struct virtq_chain *chain, size_t offset, const void *b
 /* A counter for the control service's Metrics, shown as "<device name>.<counter name>". */
 struct virtio_counter {
 	const char *name;
-	size_t offset; /* of a uint64_t, from the struct virtio_device, which the loop's thread
-			  alone uses */
+	size_t offset; /* from the struct virtio_device, of a uint64_t of the loop's thread */
 };
 
 struct virtio_ops {
@@ -134,6 +134,14 @@ void virtio_notify_used(struct virtio_device *dev, unsigned queue);
 void virtio_notify_config(struct virtio_device *dev);
 /* The driver broke the protocol: log (limited), DEVICE_NEEDS_RESET, serve nothing until reset. */
 void virtio_fail(struct virtio_device *dev, const char *why);
+
+/* What every device offers. */
+#define VIRTIO_COMMON_FEATURES                                                                     \
+	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_EVENT_IDX |                            \
+	 1ull << VIRTIO_RING_F_INDIRECT_DESC)
+
+/* For devices: a fresh one, not yet on a transport. */
+void virtio_init(struct virtio_device *dev, const struct virtio_ops *ops, const char *name);
 
 /*
  * For transports. virtio_activate: DRIVER_OK; the queues are started. virtio_reset: at any time,

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of Operation: virtio-mmio version 2.
+ *
+ * Registers are read and written on vCPU threads, the device lives on the loop's thread, and
+ * between them stands this file.
+ *
+ *  - What the driver writes (features, queue addresses, status) is staged in struct virtio_mmio
+ * under its lock. The device sees it all at once, when DRIVER_OK is served.
+ *  - What the driver reads comes from there too: the configuration space is a copy, renewed on the
+ *    loop's thread when the device says so, together with the generation. No read waits for the
+ * loop.
+ *  - DRIVER_OK, the reset of a live device, the stop of a live queue and a configuration write are
+ *    handed over: the vCPU thread sets pending, rings work_fd and sleeps on cond until served has
+ *    moved on. One hand-over at a time; the lock is not held while it runs, and what it is to do is
+ *    judged again when it runs, since another vCPU may have got in between.
+ *  - Doorbells are ioeventfds and never enter user space on the vCPU thread. Interrupts are an
+ * irqfd.
+ *
+ * Once a device is live its queue registers are frozen until reset. The edge-triggered line loses
+ * nothing: the driver acknowledges before it looks at the rings, and every cause writes the irqfd.
+ */
+#include "vmm/virtio_mmio.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "common/loop.h"
+#include "vmm/virtio_mmio_internal.h"
+#include "vmm/vm.h"
+
+/* --- the device's side: the loop's thread ------------------------------------------------- */
+
+static void raise_interrupt(struct virtio_mmio *m, uint32_t cause)
+{
+	__atomic_or_fetch(&m->interrupt_status, cause, __ATOMIC_SEQ_CST);
+	ring_bell(m->irq_fd);
+}
+
+static void notify_queue(struct virtio_device *dev, unsigned queue)
+{
+	raise_interrupt(dev->transport_data, VIRTIO_MMIO_INT_VRING);
+}
+
+/* Only reads of the device; under the lock. */
+static void renew_config(struct virtio_mmio *m)
+{
+	if (m->dev->ops->config_size)
+		m->dev->ops->config_read(m->dev, 0, m->config, m->dev->ops->config_size);
+	m->features = m->dev->features;
+	m->generation++;
+}
+
+static void notify_config(struct virtio_device *dev)
+{
+	struct virtio_mmio *m = dev->transport_data;
+	bool tell;
+
+	pthread_mutex_lock(&m->lock);
+	renew_config(m);
+	tell = m->status & VIRTIO_CONFIG_S_DRIVER_OK;
+	pthread_mutex_unlock(&m->lock);
+	if (tell)
+		raise_interrupt(m, VIRTIO_MMIO_INT_CONFIG);
+}
+
+static void needs_reset(struct virtio_device *dev)
+{
+	struct virtio_mmio *m = dev->transport_data;
+	bool tell;
+
+	pthread_mutex_lock(&m->lock);
+	m->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	tell = m->status & VIRTIO_CONFIG_S_DRIVER_OK;
+	pthread_mutex_unlock(&m->lock);
+	if (tell)
+		raise_interrupt(m, VIRTIO_MMIO_INT_CONFIG);
+}
+
+static const struct virtio_transport_ops transport_ops = {
+	.notify_queue = notify_queue,
+	.notify_config = notify_config,
+	.needs_reset = needs_reset,
+};
+
+static void on_kick(struct source *source, uint32_t events, void *data)
+{
+	struct mmio_queue *q = data;
+
+	virtio_kick(q->mmio->dev, q->index);
+}
+
+/* Called and left with the lock held, dropped while the device works. */
+static void serve_activate(struct virtio_mmio *m)
+{
+	if (m->live || !(m->status & VIRTIO_CONFIG_S_DRIVER_OK))
+		return;
+	m->live = true;
+	m->dev->driver_features = m->driver_features;
+	for (unsigned i = 0; i < m->n_queues; i++) {
+		struct virtq *vq = &m->dev->queues[i];
+		const struct mmio_queue *q = &m->queues[i];
+
+		vq->size = (uint16_t)q->num;
+		vq->desc_gpa = q->desc;
+		vq->avail_gpa = q->avail;
+		vq->used_gpa = q->used;
+		vq->ready = q->ready;
+	}
+	pthread_mutex_unlock(&m->lock);
+	virtio_activate(m->dev); /* a failure has become NEEDS_RESET */
+	pthread_mutex_lock(&m->lock);
+}
+
+static void serve_reset(struct virtio_mmio *m)
+{
+	pthread_mutex_unlock(&m->lock);
+	virtio_reset(m->dev);
+	pthread_mutex_lock(&m->lock);
+	virtio_mmio_clear(m);
+	renew_config(m);
+}
+
+static void serve_config_write(struct virtio_mmio *m)
+{
+	const struct virtio_ops *ops = m->dev->ops;
+
+	if (!ops->config_write)
+		return;
+	pthread_mutex_unlock(&m->lock);
+	ops->config_write(m->dev, m->arg.offset, m->arg.data, m->arg.len);
+	pthread_mutex_lock(&m->lock);
+	renew_config(m);
+}
+
+void virtio_mmio_serve(struct virtio_mmio *m)
+{
+	pthread_mutex_lock(&m->lock);
+	if (m->pending != HAND_NONE) {
+		switch (m->pending) {
+		case HAND_RESET:
+			serve_reset(m);
+			break;
+		case HAND_ACTIVATE:
+			serve_activate(m);
+			break;
+		case HAND_STOP_QUEUE:
+			m->dev->queues[m->arg.queue].ready = false;
+			break;
+		case HAND_CONFIG_WRITE:
+			serve_config_write(m);
+			break;
+		case HAND_NONE:
+			break;
+		}
+		m->pending = HAND_NONE;
+		m->served++;
+		pthread_cond_broadcast(&m->cond);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void on_work(struct source *source, uint32_t events, void *data)
+{
+	virtio_mmio_serve(data);
+}
+
+/* --- set-up -------------------------------------------------------------------------------- */
+
+static int new_bell(int *ret)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	*ret = fd;
+	return 0;
+}
+
+/* EPOLLET: each ring is one event, and nobody needs to read the counter down. */
+static int add_bell(struct loop *loop, int *fd, loop_fn fn, void *data, struct source **source)
+{
+	int r = new_bell(fd);
+
+	return r < 0 ? r : loop_add_io(loop, *fd, EPOLLIN | EPOLLET, fn, data, source);
+}
+
+static int add_queue(struct virtio_mmio *m, struct vm *vm, struct loop *loop, uint64_t base)
+{
+	unsigned i = m->n_queues++;
+	struct mmio_queue *q = &m->queues[i];
+	int r;
+
+	*q = (struct mmio_queue){.mmio = m, .index = i, .kick_fd = -1};
+	r = add_bell(loop, &q->kick_fd, on_kick, q, &q->kick);
+	if (r < 0)
+		return r;
+	return vm_add_ioeventfd(vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, true, i, q->kick_fd);
+}
+
+static int set_up(struct virtio_mmio *m, struct vm *vm, struct loop *loop, uint64_t base,
+		  unsigned gsi)
+{
+	int r = new_bell(&m->irq_fd);
+
+	if (r < 0)
+		return r;
+	r = vm_add_irqfd(vm, gsi, m->irq_fd);
+	if (r < 0)
+		return r;
+	r = add_bell(loop, &m->work_fd, on_work, m, &m->work);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < m->dev->ops->n_queues; i++) {
+		r = add_queue(m, vm, loop, base);
+		if (r < 0)
+			return r;
+	}
+	/* Last: what is on the bus cannot be taken off it. */
+	return bus_add(&vm->mmio, base, VIRTIO_MMIO_SIZE, &virtio_mmio_bus_ops, m);
+}
+
+static void finish(struct virtio_mmio *m)
+{
+	for (unsigned i = 0; i < m->n_queues; i++) {
+		source_remove(m->queues[i].kick);
+		close_fd(&m->queues[i].kick_fd);
+	}
+	source_remove(m->work);
+	close_fd(&m->work_fd);
+	close_fd(&m->irq_fd);
+	pthread_cond_destroy(&m->cond);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned gsi,
+		       struct virtio_device *dev, struct virtio_mmio **ret)
+{
+	struct virtio_mmio *m;
+	int r;
+
+	if (dev->ops->config_size > MMIO_CONFIG_MAX)
+		return -EINVAL;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->dev = dev;
+	m->irq_fd = m->work_fd = -1;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->cond, NULL);
+	r = set_up(m, vm, loop, base, gsi);
+	if (r < 0) {
+		finish(m);
+		return r;
+	}
+	dev->transport = &transport_ops;
+	dev->transport_data = m;
+	dev->loop = loop;
+	dev->mem = &vm->mem;
+	renew_config(m);
+	*ret = m;
+	return 0;
+}
+
+void virtio_mmio_destroy(struct virtio_mmio *m)
+{
+	if (!m)
+		return;
+	virtio_reset(m->dev);
+	m->dev->ops->destroy(m->dev);
+	finish(m);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of Operation: the device's side of a split virtqueue (virtio 1.2, 2.7).
+ *
+ * The three rings lie in memory that the driver writes at any moment. Four rules keep it harmless:
+ *
+ *  1. The rings' addresses are checked, with their lengths, once, in virtq_start(); memory never
+ * moves or shrinks, so the host addresses stay good.
+ *  2. Whatever is read of a ring is read once, into a local variable, behind a compiler barrier;
+ *     only the local is judged and used. An index is masked or bounded before it is used.
+ *  3. A chain walk takes at most as many steps as there are descriptors (queue size) or segments
+ * that we accept (VIRTQ_MAX_CHAIN), whatever the next fields say: a loop is a chain too long.
+ *  4. Every segment is checked against memory with its length and becomes a host address; nobody
+ * looks at its descriptor again.
+ *
+ * Barriers: the acquire load of avail->idx pairs with the driver's release; the release store of
+ * used->idx with its acquire. With EVENT_IDX each side publishes (an index, a wish) and then looks
+ * at the other's, hence the full barriers in virtq_should_notify() and virtq_enable_notify().
+ */
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/iov.h"
+#include "vmm/virtio.h"
+
+static_assert(sizeof(struct vring_desc) == 16, "virtio 1.2, 2.7.5");
+static_assert(sizeof(struct vring_used_elem) == 8, "virtio 1.2, 2.7.8");
+
+#define AVAIL_SIZE(n) (6u + 2u * (n)) /* flags, idx, ring[n], used_event */
+#define USED_SIZE(n)  (6u + 8u * (n)) /* flags, idx, ring[n], avail_event */
+
+static uint16_t load16(const void *p)
+{
+	return le16toh(__atomic_load_n((const uint16_t *)p, __ATOMIC_RELAXED));
+}
+
+static uint16_t load16_acquire(const void *p)
+{
+	return le16toh(__atomic_load_n((const uint16_t *)p, __ATOMIC_ACQUIRE));
+}
+
+static void store16(void *p, uint16_t v)
+{
+	__atomic_store_n((uint16_t *)p, htole16(v), __ATOMIC_RELAXED);
+}
+
+static uint16_t avail_idx(const struct virtq *vq)
+{
+	return load16_acquire((const uint8_t *)vq->avail + 2);
+}
+
+static uint16_t used_event(const struct virtq *vq)
+{
+	return load16((const uint8_t *)vq->avail + 4 + 2 * vq->size);
+}
+
+/* The barrier keeps the compiler from reading guest memory again where it wants the copy. */
+static void copy_once(void *to, const void *from, size_t n)
+{
+	memcpy(to, from, n);
+	__asm__ volatile("" ::: "memory");
+}
+
+int virtq_start(struct virtq *vq, const struct memory *mem, bool event_idx)
+{
+	unsigned n = vq->size;
+	const void *desc, *avail;
+	void *used;
+
+	if (!n || n > vq->max_size || n > VIRTQ_MAX_SIZE || (n & (n - 1)))
+		return -EINVAL;
+	if (vq->desc_gpa % 16 || vq->avail_gpa % 2 || vq->used_gpa % 4)
+		return -EINVAL;
+	desc = memory_at(mem, vq->desc_gpa, sizeof(struct vring_desc) * n);
+	avail = memory_at(mem, vq->avail_gpa, AVAIL_SIZE(n));
+	used = memory_at(mem, vq->used_gpa, USED_SIZE(n));
+	if (!desc || !avail || !used)
+		return -EFAULT;
+	vq->mem = mem;
+	vq->desc = desc;
+	vq->avail = avail;
+	vq->used = used;
+	vq->event_idx = event_idx;
+	vq->signalled = vq->next_used;
+	vq->ready = true;
+	return 0;
+}
+
+void virtq_reset(struct virtq *vq)
+{
+	*vq = (struct virtq){.max_size = vq->max_size};
+}
+
+/* Where a walk stands: in the queue's own table, or in an indirect one. */
+struct walk {
+	const struct virtq *vq;
+	const uint8_t *table;
+	uint32_t n;     /* descriptors in table */
+	uint32_t steps; /* left */
+	bool indirect;
+};
+
+static struct vring_desc get_desc(const struct walk *w, uint32_t i)
+{
+	struct vring_desc raw;
+
+	copy_once(&raw, w->table + sizeof(raw) * i, sizeof(raw));
+	return (struct vring_desc){
+		.addr = le64toh(raw.addr),
+		.len = le32toh(raw.len),
+		.flags = le16toh(raw.flags),
+		.next = le16toh(raw.next),
+	};
+}
+
+static int enter_indirect(struct walk *w, const struct vring_desc *d)
+{
+	if (w->indirect || (d->flags & VRING_DESC_F_NEXT) || !d->len ||
+	    d->len % sizeof(struct vring_desc))
+		return -EINVAL;
+	w->table = memory_at(w->vq->mem, d->addr, d->len);
+	if (!w->table)
+		return -EFAULT;
+	w->n = d->len / sizeof(struct vring_desc);
+	/* Longer than the queue is allowed here in practice (Linux does so), not longer than we
+	 * take. */
+	w->steps = VIRTQ_MAX_CHAIN;
+	w->indirect = true;
+	return 0;
+}
+
+static int add_segment(struct virtq_chain *chain, const struct virtq *vq,
+		       const struct vring_desc *d)
+{
+	bool in = d->flags & VRING_DESC_F_WRITE;
+	uint32_t *sum = in ? &chain->in_len : &chain->out_len;
+	unsigned n = chain->n_out + chain->n_in;
+	void *p;
+
+	if (!in && chain->n_in)
+		return -EINVAL;
+	if (!d->len)
+		return 0;
+	if (n == VIRTQ_MAX_CHAIN || d->len > UINT32_MAX - chain->out_len - chain->in_len)
+		return -EINVAL;
+	p = memory_at(vq->mem, d->addr, d->len);
+	if (!p)
+		return -EFAULT;
+	chain->iov[n] = (struct iovec){.iov_base = p, .iov_len = d->len};
+	*sum += d->len;
+	if (in)
+		chain->n_in++;
+	else
+		chain->n_out++;
+	return 0;
+}
+
+static int walk_chain(struct virtq *vq, struct virtq_chain *chain)
+{
+	struct walk w = {.vq = vq, .table = vq->desc, .n = vq->size, .steps = vq->size};
+	uint32_t i = chain->head;
+	int r;
+
+	for (;;) {
+		struct vring_desc d;
+
+		if (i >= w.n || !w.steps--)
+			return -EINVAL;
+		d = get_desc(&w, i);
+		if (d.flags & VRING_DESC_F_INDIRECT) {
+			r = enter_indirect(&w, &d);
+			if (r < 0)
+				return r;
+			i = 0;
+			continue;
+		}
+		r = add_segment(chain, vq, &d);
+		if (r < 0)
+			return r;
+		if (!(d.flags & VRING_DESC_F_NEXT))
+			return 0;
+		i = d.next;
+	}
+}
+
+int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
+{
+	uint16_t pending, head;
+	int r;
+
+	if (!vq->ready)
+		return 0;
+	pending = avail_idx(vq) - vq->next_avail;
+	if (!pending)
+		return 0;
+	if (pending > vq->size)
+		return -EINVAL;
+	head = load16((const uint8_t *)vq->avail + 4 + 2 * (vq->next_avail & (vq->size - 1)));
+	if (head >= vq->size)
+		return -EINVAL;
+	chain->head = head;
+	chain->n_out = chain->n_in = 0;
+	chain->out_len = chain->in_len = 0;
+	r = walk_chain(vq, chain);
+	if (r < 0)
+		return r;
+	vq->next_avail++;
+	return 1;
+}
+
+void virtq_unpop(struct virtq *vq)
+{
+	vq->next_avail--;
+}
+
+void virtq_push(struct virtq *vq, uint16_t head, uint32_t written)
+{
+	struct vring_used_elem elem = {.id = htole32(head), .len = htole32(written)};
+
+	if (!vq->ready)
+		return;
+	memcpy((uint8_t *)vq->used + 4 + sizeof(elem) * (vq->next_used & (vq->size - 1)), &elem,
+	       sizeof(elem));
+	vq->next_used++;
+	__atomic_store_n((uint16_t *)((uint8_t *)vq->used + 2), htole16(vq->next_used),
+			 __ATOMIC_RELEASE);
+}
+
+bool virtq_should_notify(struct virtq *vq)
+{
+	uint16_t old = vq->signalled;
+
+	if (!vq->ready || old == vq->next_used)
+		return false;
+	vq->signalled = vq->next_used;
+	/* used->idx must be out before the driver's wish is read; its peer does the reverse. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!vq->event_idx)
+		return !(load16(vq->avail) & VRING_AVAIL_F_NO_INTERRUPT);
+	return vring_need_event(used_event(vq), vq->next_used, old);
+}
+
+bool virtq_enable_notify(struct virtq *vq)
+{
+	if (!vq->ready)
+		return false;
+	if (vq->event_idx)
+		store16((uint8_t *)vq->used + 4 + 8 * vq->size, vq->next_avail);
+	else
+		store16(vq->used, 0);
+	/* The wish must be out before avail->idx is read, or a kick could be missed. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return avail_idx(vq) != vq->next_avail;
+}
+
+void virtq_disable_notify(struct virtq *vq)
+{
+	/* With EVENT_IDX the event index stays behind, which is as good. */
+	if (vq->ready && !vq->event_idx)
+		store16(vq->used, VRING_USED_F_NO_NOTIFY);
+}
+
+size_t chain_read(const struct virtq_chain *chain, size_t offset, void *buf, size_t len)
+{
+	return iov_copy_out(chain->iov, chain->n_out, offset, buf, len);
+}
+
+size_t chain_write(const struct virtq_chain *chain, size_t offset, const void *buf, size_t len)
+{
+	return iov_copy_in(chain->iov + chain->n_out, chain->n_in, offset, buf, len);
+}
