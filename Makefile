@@ -90,7 +90,7 @@ $(B)/libproto.a: $(patsubst %,$(B)/obj/proto/%.o,$(protos))
 LIBS_common := -lprotobuf-c
 LIBS_vmm    := -lprotobuf-c -lseccomp -lcap
 LIBS_agent  := -lprotobuf-c -lseccomp -lcap
-LIBS_shim   := -lprotobuf-c -ljansson -linih -lcap
+LIBS_shim   := -lprotobuf-c -ljansson -linih -lcap -lmd
 
 base := $(B)/libcommon.a $(B)/libproto.a
 link  = @mkdir -p $(@D); printf '  %-6s %s\n' LINK $@; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
