@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/spec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The tables follow the runtime-spec's order of chapters. A row that is REFUSED is a field that we
+ * know and do not honour (yet); it may be there empty. What no row names is refused as unknown.
+ */
+#define FIELD(json, k, strct, member, ...)                                                         \
+	{                                                                                          \
+		.name = (json), .kind = JSON_FIELD_##k, .offset = offsetof(struct strct, member),  \
+		__VA_ARGS__                                                                        \
+	}
+#define REFUSED(json)                                                                              \
+	{                                                                                          \
+		.name = (json), .kind = JSON_FIELD_REFUSED                                         \
+	}
+#define REFUSED_AS(json, reason)                                                                   \
+	{                                                                                          \
+		.name = (json), .kind = JSON_FIELD_REFUSED, .why = (reason)                        \
+	}
+#define OBJECT(strct, rows)                                                                        \
+	{                                                                                          \
+		.size = sizeof(struct strct), .fields = (rows), .n_fields = ARRAY_SIZE(rows)       \
+	}
+
+static const struct json_field root_fields[] = {
+	FIELD("path", STRING, spec_root, path),
+	FIELD("readonly", BOOL, spec_root, readonly),
+};
+static const struct json_object root_object = OBJECT(spec_root, root_fields);
+
+static const struct json_field rlimit_fields[] = {
+	FIELD("type", STRING, spec_rlimit, type, .required = true),
+	FIELD("soft", UINT, spec_rlimit, soft, .required = true),
+	FIELD("hard", UINT, spec_rlimit, hard, .required = true),
+};
+static const struct json_object rlimit_object = OBJECT(spec_rlimit, rlimit_fields);
+
+static const struct json_field capabilities_fields[] = {
+	FIELD("bounding", STRINGS, spec_capabilities, bounding, .max_items = 64),
+	FIELD("effective", STRINGS, spec_capabilities, effective, .max_items = 64),
+	FIELD("inheritable", STRINGS, spec_capabilities, inheritable, .max_items = 64),
+	FIELD("permitted", STRINGS, spec_capabilities, permitted, .max_items = 64),
+	FIELD("ambient", STRINGS, spec_capabilities, ambient, .max_items = 64),
+};
+static const struct json_object capabilities_object =
+	OBJECT(spec_capabilities, capabilities_fields);
+
+static const struct json_field user_fields[] = {
+	FIELD("uid", UINT, spec_user, uid, .max = UINT32_MAX),
+	FIELD("gid", UINT, spec_user, gid, .max = UINT32_MAX),
+	FIELD("umask", UINT, spec_user, umask, .max = 0777),
+	FIELD("additionalGids", UINTS, spec_user, additional_gids),
+	FIELD("username", STRING, spec_user, username),
+};
+static const struct json_object user_object = OBJECT(spec_user, user_fields);
+
+static const struct json_field console_size_fields[] = {
+	FIELD("height", UINT, spec_console_size, height, .max = UINT16_MAX),
+	FIELD("width", UINT, spec_console_size, width, .max = UINT16_MAX),
+};
+static const struct json_object console_size_object =
+	OBJECT(spec_console_size, console_size_fields);
+
+/* The bounds on args and env keep the message to the guest far below a frame's 4 MiB. */
+static const struct json_field process_fields[] = {
+	FIELD("terminal", BOOL, spec_process, terminal),
+	FIELD("consoleSize", OBJECT, spec_process, console_size, .object = &console_size_object),
+	FIELD("cwd", STRING, spec_process, cwd, .required = true),
+	FIELD("env", STRINGS, spec_process, env, .max_items = 8192),
+	FIELD("args", STRINGS, spec_process, args, .max_items = 8192),
+	FIELD("rlimits", OBJECTS, spec_process, rlimits, .object = &rlimit_object, .max_items = 32),
+	FIELD("capabilities", OBJECT, spec_process, capabilities, .object = &capabilities_object),
+	FIELD("noNewPrivileges", BOOL, spec_process, no_new_privileges),
+	FIELD("oomScoreAdj", INT, spec_process, oom_score_adj, .min = -1000, .max = 1000),
+	FIELD("user", OBJECT, spec_process, user, .object = &user_object),
+	REFUSED("apparmorProfile"),
+	REFUSED("selinuxLabel"),
+	REFUSED("scheduler"),
+	REFUSED("ioPriority"),
+	REFUSED("execCPUAffinity"),
+	REFUSED_AS("commandLine", "is for Windows"),
+};
+static const struct json_object process_object = OBJECT(spec_process, process_fields);
+
+static const struct json_field mount_fields[] = {
+	FIELD("destination", STRING, spec_mount, destination, .required = true),
+	FIELD("source", STRING, spec_mount, source),
+	FIELD("type", STRING, spec_mount, type),
+	FIELD("options", STRINGS, spec_mount, options, .max_items = 64),
+	REFUSED("uidMappings"),
+	REFUSED("gidMappings"),
+};
+static const struct json_object mount_object = OBJECT(spec_mount, mount_fields);
+
+static const struct json_field namespace_fields[] = {
+	FIELD("type", STRING, spec_namespace, type, .required = true),
+	FIELD("path", STRING, spec_namespace, path),
+};
+static const struct json_object namespace_object = OBJECT(spec_namespace, namespace_fields);
+
+static const struct json_field id_mapping_fields[] = {
+	FIELD("containerID", UINT, spec_id_mapping, container_id, .required = true,
+	      .max = UINT32_MAX),
+	FIELD("hostID", UINT, spec_id_mapping, host_id, .required = true, .max = UINT32_MAX),
+	FIELD("size", UINT, spec_id_mapping, size, .required = true, .max = UINT32_MAX),
+};
+static const struct json_object id_mapping_object = OBJECT(spec_id_mapping, id_mapping_fields);
+
+static const struct json_field device_fields[] = {
+	FIELD("type", STRING, spec_device, type, .required = true),
+	FIELD("path", STRING, spec_device, path, .required = true),
+	FIELD("major", INT, spec_device, major, .max = UINT32_MAX),
+	FIELD("minor", INT, spec_device, minor, .max = UINT32_MAX),
+	FIELD("fileMode", UINT, spec_device, file_mode, .max = 07777),
+	FIELD("uid", UINT, spec_device, uid, .max = UINT32_MAX),
+	FIELD("gid", UINT, spec_device, gid, .max = UINT32_MAX),
+};
+static const struct json_object device_object = OBJECT(spec_device, device_fields);
+
+static const struct json_field device_rule_fields[] = {
+	FIELD("allow", BOOL, spec_device_rule, allow, .required = true),
+	FIELD("type", STRING, spec_device_rule, type),
+	FIELD("major", INT, spec_device_rule, major, .min = -1, .max = UINT32_MAX),
+	FIELD("minor", INT, spec_device_rule, minor, .min = -1, .max = UINT32_MAX),
+	FIELD("access", STRING, spec_device_rule, access),
+};
+static const struct json_object device_rule_object = OBJECT(spec_device_rule, device_rule_fields);
+
+static const struct json_field memory_fields[] = {
+	FIELD("limit", INT, spec_memory, limit, .min = -1),
+	FIELD("reservation", INT, spec_memory, reservation, .min = -1),
+	FIELD("swap", INT, spec_memory, swap, .min = -1),
+	REFUSED_AS("kernel", "does not exist in cgroup v2"),
+	REFUSED_AS("kernelTCP", "does not exist in cgroup v2"),
+	REFUSED_AS("swappiness", "does not exist in cgroup v2"),
+	REFUSED_AS("disableOOMKiller", "does not exist in cgroup v2"),
+	REFUSED_AS("useHierarchy", "does not exist in cgroup v2"),
+	REFUSED("checkBeforeUpdate"),
+};
+static const struct json_object memory_object = OBJECT(spec_memory, memory_fields);
+
+static const struct json_field cpu_fields[] = {
+	FIELD("shares", UINT, spec_cpu, shares),
+	FIELD("quota", INT, spec_cpu, quota, .min = -1),
+	FIELD("period", UINT, spec_cpu, period),
+	FIELD("cpus", STRING, spec_cpu, cpus),
+	FIELD("mems", STRING, spec_cpu, mems),
+	REFUSED("burst"),
+	REFUSED("idle"),
+	REFUSED_AS("realtimeRuntime", "does not exist in cgroup v2"),
+	REFUSED_AS("realtimePeriod", "does not exist in cgroup v2"),
+};
+static const struct json_object cpu_object = OBJECT(spec_cpu, cpu_fields);
+
+static const struct json_field pids_fields[] = {
+	FIELD("limit", INT, spec_pids, limit, .min = -1),
+};
+static const struct json_object pids_object = OBJECT(spec_pids, pids_fields);
+
+static const struct json_field resources_fields[] = {
+	FIELD("devices", OBJECTS, spec_resources, devices, .object = &device_rule_object),
+	FIELD("memory", OBJECT, spec_resources, memory, .object = &memory_object),
+	FIELD("cpu", OBJECT, spec_resources, cpu, .object = &cpu_object),
+	FIELD("pids", OBJECT, spec_resources, pids, .object = &pids_object),
+	FIELD("unified", MAP, spec_resources, unified, .max_items = 128),
+	REFUSED("blockIO"),
+	REFUSED("hugepageLimits"),
+	REFUSED("network"),
+	REFUSED("rdma"),
+};
+static const struct json_object resources_object = OBJECT(spec_resources, resources_fields);
+
+static const struct json_field linux_fields[] = {
+	FIELD("namespaces", OBJECTS, spec_linux, namespaces, .object = &namespace_object,
+	      .max_items = 8),
+	FIELD("uidMappings", OBJECTS, spec_linux, uid_mappings, .object = &id_mapping_object,
+	      .max_items = 340),
+	FIELD("gidMappings", OBJECTS, spec_linux, gid_mappings, .object = &id_mapping_object,
+	      .max_items = 340),
+	FIELD("devices", OBJECTS, spec_linux, devices, .object = &device_object),
+	FIELD("resources", OBJECT, spec_linux, resources, .object = &resources_object),
+	FIELD("sysctl", MAP, spec_linux, sysctl, .max_items = 256),
+	FIELD("maskedPaths", STRINGS, spec_linux, masked_paths, .max_items = 256),
+	FIELD("readonlyPaths", STRINGS, spec_linux, readonly_paths, .max_items = 256),
+	FIELD("rootfsPropagation", STRING, spec_linux, rootfs_propagation),
+	REFUSED("timeOffsets"),
+	REFUSED("netDevices"),
+	REFUSED("cgroupsPath"),
+	REFUSED("intelRdt"),
+	REFUSED("memoryPolicy"),
+	REFUSED("seccomp"),
+	REFUSED("mountLabel"),
+	REFUSED("personality"),
+};
+static const struct json_object linux_object = OBJECT(spec_linux, linux_fields);
+
+static const struct json_field config_fields[] = {
+	FIELD("ociVersion", STRING, spec_config, oci_version, .required = true),
+	FIELD("root", OBJECT, spec_config, root, .object = &root_object),
+	FIELD("mounts", OBJECTS, spec_config, mounts, .object = &mount_object),
+	FIELD("process", OBJECT, spec_config, process, .object = &process_object),
+	FIELD("hostname", STRING, spec_config, hostname),
+	FIELD("domainname", STRING, spec_config, domainname),
+	FIELD("annotations", MAP, spec_config, annotations),
+	FIELD("linux", OBJECT, spec_config, linux, .object = &linux_object),
+	REFUSED("hooks"),
+	REFUSED("vm"),
+	REFUSED_AS("windows", "is another platform's"),
+	REFUSED_AS("solaris", "is another platform's"),
+	REFUSED_AS("freebsd", "is another platform's"),
+	REFUSED_AS("zos", "is another platform's"),
+};
+static const struct json_object config_object = OBJECT(spec_config, config_fields);
+
+static int parse(const char *what, const char *text, size_t size, bool process_only,
+		 struct spec **ret, struct err *err)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	int r;
+
+	if (size > SPEC_MAX_BYTES)
+		return err_set(err, EFBIG, "%s: larger than %u MiB", what, SPEC_MAX_BYTES >> 20);
+	spec = calloc(1, sizeof(*spec));
+	if (!spec)
+		return err_set(err, ENOMEM, "%s: out of memory", what);
+	r = json_doc_parse(&spec->doc, what, text, size, err);
+	if (r == 0)
+		r = process_only ? json_bind(&spec->doc, &process_object, &spec->process, err)
+				 : json_bind(&spec->doc, &config_object, &spec->config, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(spec);
+	return 0;
+}
+
+int spec_parse(const char *text, size_t size, struct spec **ret, struct err *err)
+{
+	return parse("config.json", text, size, false, ret, err);
+}
+
+int spec_parse_process(const char *text, size_t size, struct spec **ret, struct err *err)
+{
+	return parse("process", text, size, true, ret, err);
+}
+
+void spec_free(struct spec *spec)
+{
+	if (!spec)
+		return;
+	json_doc_finish(&spec->doc);
+	free(spec);
+}
+
+const char *spec_annotation(const struct spec *spec, const char *key)
+{
+	const struct json_pair *pairs = spec->config.annotations.items;
+
+	for (size_t i = 0; i < spec->config.annotations.n; i++)
+		if (strcmp(pairs[i].key, key) == 0)
+			return pairs[i].value;
+	return NULL;
+}

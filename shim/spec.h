@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The OCI runtime-spec's config.json as structs, in the spec's own names. Pure: text in, structs
+ * out. A field that is unknown, or that sbx does not honour yet, is an error that names it; nothing
+ * is passed over. Strings and arrays belong to the struct spec that they came with.
+ */
+#ifndef SHIM_SPEC_H
+#define SHIM_SPEC_H
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "shim/json_bind.h"
+
+#define SPEC_MAX_BYTES (4u << 20)
+
+struct spec_root {
+	const char *path;
+	bool readonly;
+};
+
+struct spec_rlimit {
+	const char *type;
+	struct json_uint soft, hard;
+};
+
+struct spec_capabilities {
+	struct json_array bounding, effective, inheritable, permitted, ambient; /* of strings */
+};
+
+struct spec_user {
+	struct json_uint uid, gid, umask;
+	struct json_array additional_gids; /* of uint32_t */
+	const char *username;
+};
+
+struct spec_console_size {
+	struct json_uint height, width;
+};
+
+struct spec_process {
+	bool terminal;
+	struct spec_console_size *console_size;
+	struct spec_user *user;
+	struct json_array args, env; /* of strings */
+	const char *cwd;
+	struct spec_capabilities *capabilities;
+	struct json_array rlimits; /* of struct spec_rlimit */
+	bool no_new_privileges;
+	struct json_int oom_score_adj;
+};
+
+struct spec_mount {
+	const char *destination, *type, *source;
+	struct json_array options; /* of strings */
+};
+
+struct spec_namespace {
+	const char *type, *path;
+};
+
+struct spec_id_mapping {
+	struct json_uint container_id, host_id, size;
+};
+
+struct spec_device {
+	const char *type, *path;
+	struct json_int major, minor;
+	struct json_uint file_mode, uid, gid;
+};
+
+struct spec_device_rule {
+	bool allow;
+	const char *type;
+	struct json_int major, minor;
+	const char *access;
+};
+
+struct spec_memory {
+	struct json_int limit, reservation, swap;
+};
+
+struct spec_cpu {
+	struct json_uint shares, period;
+	struct json_int quota;
+	const char *cpus, *mems;
+};
+
+struct spec_pids {
+	struct json_int limit;
+};
+
+struct spec_resources {
+	struct json_array devices; /* of struct spec_device_rule */
+	struct spec_memory *memory;
+	struct spec_cpu *cpu;
+	struct spec_pids *pids;
+	struct json_array unified; /* of struct json_pair */
+};
+
+struct spec_linux {
+	struct json_array namespaces;                   /* of struct spec_namespace */
+	struct json_array uid_mappings, gid_mappings;   /* of struct spec_id_mapping */
+	struct json_array devices;                      /* of struct spec_device */
+	struct json_array sysctl;                       /* of struct json_pair */
+	struct json_array masked_paths, readonly_paths; /* of strings */
+	struct spec_resources *resources;
+	const char *rootfs_propagation;
+};
+
+struct spec_config {
+	const char *oci_version;
+	struct spec_root *root;
+	struct spec_process *process;
+	const char *hostname, *domainname;
+	struct json_array mounts;      /* of struct spec_mount */
+	struct json_array annotations; /* of struct json_pair */
+	struct spec_linux *linux;
+};
+
+struct spec {
+	struct json_doc doc;
+	struct spec_config config;
+	struct spec_process process; /* of spec_parse_process() */
+};
+
+/* A whole config.json. */
+int spec_parse(const char *text, size_t size, struct spec **ret, struct err *err);
+/* A process object alone, as Exec carries it; ret->process. */
+int spec_parse_process(const char *text, size_t size, struct spec **ret, struct err *err);
+void spec_free(struct spec *spec);
+DEFINE_CLEANUP(struct spec, spec_free)
+
+/* The value of an annotation, or NULL. */
+const char *spec_annotation(const struct spec *spec, const char *key);
+
+#endif

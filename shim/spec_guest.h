@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a parsed config.json to the message that the agent gets: numbers converted to cgroup v2's,
+ * and everything that has no place in a guest refused by name. Pure.
+ */
+#ifndef SHIM_SPEC_GUEST_H
+#define SHIM_SPEC_GUEST_H
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "shim/spec.h"
+#include "spec.pb-c.h"
+
+/*
+ * The message lives as long as the spec, whose strings and memory it uses; it must not be freed by
+ * protobuf-c.
+ */
+int spec_guest_build(struct spec *spec, Spec__Spec **ret, struct err *err);
+int spec_guest_build_process(struct spec *spec, const struct spec_process *process,
+			     Spec__Process **ret, struct err *err);
+
+#endif
