@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/pod_dir.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sha256.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "shim/places.h"
+
+bool pod_id_is_valid(const char *id)
+{
+	size_t n = strlen(id);
+
+	if (n == 0 || n > POD_ID_MAX || !isalnum((unsigned char)id[n - 1]))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		bool alnum = isalnum((unsigned char)id[i]);
+
+		if (!alnum && !strchr("._-", id[i]))
+			return false;
+		if (!alnum && (i == 0 || !isalnum((unsigned char)id[i - 1])))
+			return false;
+	}
+	return true;
+}
+
+void pod_dir_free(struct pod_dir *pod)
+{
+	if (!pod)
+		return;
+	close_fd(&pod->dirfd);
+	close_fd(&pod->lock_fd);
+	free(pod->namespace);
+	free(pod->id);
+	free(pod->path);
+	free(pod);
+}
+
+static int name_pod(const char *namespace, const char *id, struct pod_dir **ret, struct err *err)
+{
+	_cleanup_(pod_dir_free_p) struct pod_dir *pod = calloc(1, sizeof(*pod));
+	_cleanup_free_ char *run = NULL;
+	int r;
+
+	if (!pod_id_is_valid(namespace))
+		return err_set(err, EINVAL, "not a valid namespace: %.80s", namespace);
+	if (!pod_id_is_valid(id))
+		return err_set(err, EINVAL, "not a valid id: %.80s", id);
+	r = places_run_dir(&run, err);
+	if (r < 0)
+		return r;
+	if (pod) {
+		pod->dirfd = pod->lock_fd = -1;
+		pod->namespace = strdup(namespace);
+		pod->id = strdup(id);
+	}
+	if (!pod || !pod->namespace || !pod->id ||
+	    asprintf(&pod->path, "%s/%s/%s", run, namespace, id) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	*ret = TAKE_PTR(pod);
+	return 0;
+}
+
+static int open_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The directory may have been removed between its making and our lock; its lock file then too. */
+static int lock(struct pod_dir *pod, int flags)
+{
+	_cleanup_close_ int fd = openat(pod->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, flags) < 0)
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return -ENOENT;
+	pod->lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int pod_dir_create(const char *namespace, const char *id, struct pod_dir **ret, struct err *err)
+{
+	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
+	char *slash;
+	int r = name_pod(namespace, id, &pod, err);
+
+	if (r < 0)
+		return r;
+	slash = strrchr(pod->path, '/');
+	*slash = '\0';
+	r = io_mkdirs(pod->path, 0700);
+	*slash = '/';
+	if (r < 0)
+		return err_set_errno(err, -r, "%s", pod->path);
+	/* A sweep can win the race for a fresh directory; not forever. */
+	for (int tries = 0; tries < 100; tries++) {
+		if (mkdir(pod->path, 0700) < 0)
+			return err_set_errno(err, errno, "%s: cannot make the directory",
+					     pod->path);
+		pod->dirfd = open_dir(pod->path);
+		r = pod->dirfd < 0 ? pod->dirfd : lock(pod, LOCK_EX);
+		if (r == 0) {
+			*ret = TAKE_PTR(pod);
+			return 0;
+		}
+		if (r != -ENOENT)
+			break;
+		close_fd(&pod->dirfd);
+	}
+	return err_set_errno(err, -r, "%s: cannot lock the directory", pod->path);
+}
+
+int pod_dir_open(const char *namespace, const char *id, struct pod_dir **ret, struct err *err)
+{
+	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
+	int r = name_pod(namespace, id, &pod, err);
+
+	if (r < 0)
+		return r;
+	pod->dirfd = open_dir(pod->path);
+	if (pod->dirfd == -ENOENT)
+		return err_set(err, ENOENT, "no such sandbox: %s", id);
+	if (pod->dirfd < 0)
+		return err_set_errno(err, -pod->dirfd, "%s", pod->path);
+	*ret = TAKE_PTR(pod);
+	return 0;
+}
+
+int pod_dir_try_lock(struct pod_dir *pod)
+{
+	return lock(pod, LOCK_EX | LOCK_NB);
+}
+
+int pod_dir_adopt_lock(struct pod_dir *pod, int lock_fd)
+{
+	struct stat ours, file;
+
+	if (fstat(lock_fd, &ours) < 0 || fstatat(pod->dirfd, "lock", &file, 0) < 0 ||
+	    ours.st_dev != file.st_dev || ours.st_ino != file.st_ino)
+		return -EINVAL;
+	if (fcntl(lock_fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
+	pod->lock_fd = lock_fd;
+	return 0;
+}
+
+int pod_dir_read_record(struct pod_dir *pod, struct record *ret, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	int r = io_read_file(pod->dirfd, "record.json", RECORD_MAX_BYTES, &text, &size);
+
+	if (r < 0)
+		return err_set_errno(err, -r, "%s/record.json", pod->path);
+	return record_parse(text, size, ret, err);
+}
+
+int pod_dir_write_record(struct pod_dir *pod, const struct record *record, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = record_encode(record, &text);
+
+	if (r == 0)
+		r = io_write_atomic(pod->dirfd, "record.json", text, strlen(text), 0600);
+	if (r < 0)
+		return err_set_errno(err, -r, "%s/record.json", pod->path);
+	return 0;
+}
+
+int pod_socket_dir(int *ret_dirfd, char **ret_path, struct err *err)
+{
+	_cleanup_free_ char *run = NULL, *path = NULL;
+	int r = places_run_dir(&run, err), fd;
+
+	if (r < 0)
+		return r;
+	if (asprintf(&path, "%s/s", run) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	r = io_mkdirs(path, 0700);
+	fd = r < 0 ? r : open_dir(path);
+	if (fd < 0)
+		return err_set_errno(err, -fd, "%s", path);
+	*ret_dirfd = fd;
+	if (ret_path)
+		*ret_path = TAKE_PTR(path);
+	return 0;
+}
+
+/* A hash, because ids may be longer than a socket's path may be. */
+void pod_socket_name(const char *namespace, const char *id, char name[33])
+{
+	char hex[SHA256_DIGEST_STRING_LENGTH];
+	SHA2_CTX ctx;
+
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, (const uint8_t *)namespace, strlen(namespace) + 1);
+	SHA256Update(&ctx, (const uint8_t *)id, strlen(id));
+	SHA256End(&ctx, hex);
+	memcpy(name, hex, 32);
+	name[32] = '\0';
+}
+
+void pod_dir_remove_sockets(struct pod_dir *pod)
+{
+	_cleanup_close_ int dirfd = -1;
+	char name[33];
+
+	pod_socket_name(pod->namespace, pod->id, name);
+	if (pod_socket_dir(&dirfd, NULL, NULL) == 0)
+		unlinkat(dirfd, name, 0);
+	unlinkat(pod->dirfd, "address", 0);
+	io_remove_tree(pod->dirfd, "vsock");
+}
+
+int pod_dir_remove(struct pod_dir *pod, struct err *err)
+{
+	int r;
+
+	pod_dir_remove_sockets(pod);
+	r = io_remove_tree(AT_FDCWD, pod->path);
+	return r < 0 && r != -ENOENT ? err_set_errno(err, -r, "%s: cannot remove", pod->path) : 0;
+}
+
+int pod_dir_for_each(const char *namespace, pod_fn fn, void *data, struct err *err)
+{
+	_cleanup_free_ char *run = NULL, *path = NULL;
+	DIR *dir;
+	int r = places_run_dir(&run, err);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&path, "%s/%s", run, namespace) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set_errno(err, errno, "%s", path);
+	while (r >= 0) {
+		_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
+		struct dirent *entry = readdir(dir);
+
+		if (!entry)
+			break;
+		/* One that has just gone is none of ours; what is no pod's name is none at all. */
+		if (pod_id_is_valid(entry->d_name) &&
+		    pod_dir_open(namespace, entry->d_name, &pod, NULL) == 0)
+			r = fn(pod, data);
+	}
+	closedir(dir);
+	return r < 0 ? r : 0;
+}
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int sweep_one(struct pod_dir *pod, void *data)
+{
+	_cleanup_record_ struct record record = {0};
+
+	if (pod_dir_try_lock(pod) < 0)
+		return 0;
+	if (pod_dir_read_record(pod, &record, NULL) < 0 || record.remove) {
+		pod_dir_remove(pod, NULL);
+		return 0;
+	}
+	if (record.status == RECORD_STOPPED)
+		return 0;
+	pod_dir_remove_sockets(pod);
+	record.status = RECORD_STOPPED;
+	record.exit_status = 137;
+	record.exited_ns = realtime_ns();
+	record.error = "its owner process ended before it";
+	record.shim_pid = record.vmm_pid = 0;
+	pod_dir_write_record(pod, &record, NULL);
+	return 0;
+}
+
+int pod_dir_sweep(const char *namespace, struct err *err)
+{
+	return pod_dir_for_each(namespace, sweep_one, NULL, err);
+}
+
+int pod_dir_lock_namespace(const char *namespace, struct err *err)
+{
+	_cleanup_free_ char *run = NULL, *path = NULL;
+	_cleanup_close_ int fd = -1;
+	int r = places_run_dir(&run, err);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&path, "%s/%s", run, namespace) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	r = io_mkdirs(path, 0700);
+	if (r < 0)
+		return err_set_errno(err, -r, "%s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return err_set_errno(err, errno, "%s: cannot lock", path);
+	return TAKE_FD(fd);
+}
