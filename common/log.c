@@ -33,7 +33,8 @@ bool log_enabled(enum log_level level)
 }
 
 /* One write(2) a line, so that lines of several threads and processes do not mix. */
-static void emit(enum log_level level, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) void emit(enum log_level level, const char *fmt,
+						       va_list ap)
 {
 	char line[1400];
 	struct timespec ts;
