@@ -145,8 +145,7 @@ static void on_deadline(struct source *source, uint32_t events, void *data)
 	call->answered = true;
 	rpc_server_refuse(call->conn, call->stream, GRPC_DEADLINE_EXCEEDED,
 			  "the request's deadline has passed");
-	if (call->conn)
-		detach(call);
+	detach(call);
 }
 
 /* Answers a hello: ours is the reply, whoever's minor is smaller is spoken. */
@@ -189,41 +188,54 @@ static rpc_handler find_handler(const struct rpc_service *service, const char *m
 	return NULL;
 }
 
-/* Finds who answers, unpacks the payload and hands the call over. Consumes call. */
-static void route(struct rpc_call *call)
+/* Finds who answers; *ret_handle stays NULL for a hello, which the connection answers itself. */
+static const ProtobufCMethodDescriptor *find(const struct rpc_call *call, rpc_handler *ret_handle,
+					     struct err *err)
 {
-	struct rpc_conn *conn = call->conn;
+	const struct rpc_conn *conn = call->conn;
 	const Ttrpc__Request *env = call->envelope;
 	const ProtobufCMethodDescriptor *method = NULL;
-	const struct rpc_service *service = NULL;
-	bool hello = strcmp(env->service, RPC_PEER_NAME) == 0;
+	const struct rpc_service *service;
+
+	if (strcmp(env->service, RPC_PEER_NAME) == 0) {
+		method = find_method(&ttrpc__peer__descriptor, env->method);
+	} else if (conn->config.need_hello && !conn->hello_seen) {
+		err_set(err, EBUSY, "a hello with protocol version %d must come first", RPC_MAJOR);
+		return NULL;
+	} else {
+		service = find_service(conn, env->service);
+		*ret_handle = service ? find_handler(service, env->method) : NULL;
+		if (*ret_handle)
+			method = find_method(service->desc, env->method);
+	}
+	if (!method)
+		err_set(err, ENOSYS, "%.100s/%.100s is not implemented", env->service, env->method);
+	return method;
+}
+
+/* Unpacks the payload and hands the call over. Consumes call. */
+static void route(struct rpc_call *call)
+{
+	const Ttrpc__Request *env = call->envelope;
+	const ProtobufCMethodDescriptor *method;
 	rpc_handler handle = NULL;
 	struct err err = ERR_INIT;
 
-	if (hello) {
-		method = find_method(&ttrpc__peer__descriptor, env->method);
-	} else if (conn->config.need_hello && !conn->hello_seen) {
-		err_set(&err, EBUSY, "a hello with protocol version %d must come first", RPC_MAJOR);
-	} else {
-		service = find_service(conn, env->service);
-		handle = service ? find_handler(service, env->method) : NULL;
-		method = handle ? find_method(service->desc, env->method) : NULL;
-	}
-	if (!err.code && !method)
-		err_set(&err, ENOSYS, "%.100s/%.100s is not implemented", env->service,
-			env->method);
-	if (!err.code) {
-		call->req = rpc_unpack(conn, method->input, env->payload.data, env->payload.len);
-		if (!call->req)
-			err_set(&err, EINVAL, "%.100s: the request is malformed or too rich",
-				env->method);
-	}
-	if (err.code)
+	method = find(call, &handle, &err);
+	if (!method) {
 		rpc_fail(call, &err);
-	else if (hello)
-		handle_hello(call);
+		return;
+	}
+	call->req = rpc_unpack(call->conn, method->input, env->payload.data, env->payload.len);
+	if (!call->req) {
+		err_set(&err, EINVAL, "%.100s: the request is malformed or too rich", env->method);
+		rpc_fail(call, &err);
+		return;
+	}
+	if (handle)
+		handle(call, call->req, call->conn->config.data);
 	else
-		handle(call, call->req, conn->config.data);
+		handle_hello(call);
 }
 
 static bool stream_open(const struct rpc_conn *conn, uint32_t stream)

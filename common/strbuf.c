@@ -66,11 +66,8 @@ int strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 
 char *strbuf_take(struct strbuf *sb)
 {
-	char *s;
+	char *s = sb->data ? sb->data : calloc(1, 1);
 
-	if (!sb->data && reserve(sb, 0) == 0)
-		sb->data[0] = '\0';
-	s = sb->data;
 	*sb = (struct strbuf){0};
 	return s;
 }
