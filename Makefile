@@ -131,7 +131,7 @@ build/share/builtin.erofs: rootfs/mkbuiltin $(wildcard rootfs/builtin/*)
 
 # --- tests ---------------------------------------------------------------------------------------
 
-unit_rooms := $(notdir $(wildcard tests/unit/*))
+unit_rooms := $(filter $(rooms),$(notdir $(wildcard tests/unit/*)))
 define unit
 $(B)/tests/unit-$(1): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/$(1)/*.c)) $(B)/lib$(1).a $(base)
 	$$(link) -Wl,--no-gc-sections $$(LIBS_$(1)) -lcriterion	# its tests are found by section
@@ -154,7 +154,10 @@ soak: all ## the full sizes; can be resumed; totals in docs/soak.md
 ASAN := B=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" \
 	HARDEN=-O1 AGENT_STATIC=
 asan: ## the unit tests under ASan and UBSan; `make $(ASAN) all` for the programs
-	$(MAKE) $(ASAN) programs check
+	$(MAKE) $(ASAN) programs check build/asan/tests/canary
+	tests/canary/run build/asan/tests/canary
+$(B)/tests/canary: $(B)/obj/tests/canary/canary.o
+	$(link) -Wl,--no-gc-sections -lcriterion
 
 # tests/fuzz/ROOM_WHAT.c is a libFuzzer target over ROOM's library, compiled by clang.
 fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
