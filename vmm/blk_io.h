@@ -61,4 +61,7 @@ void blk_io_submit(struct blk_io *io, struct blk_req *req);
 /* Takes all of owner's requests back, waiting for the one being served; done() is not called. */
 void blk_io_cancel(struct blk_io *io, const void *owner);
 
+/* Waits until all of owner's requests are done, and calls their done(). */
+void blk_io_drain(struct blk_io *io, const void *owner);
+
 #endif
