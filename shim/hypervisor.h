@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the shim needs of a machine monitor, and nothing of which one it is. Two drivers: "vmm", our
+ * own sbx-vmm on KVM, and "qemu", software emulation for hosts without usable KVM.
+ *
+ * A hypervisor runs one VM in a child process. It ends with hypervisor_stop(), with the guest's own
+ * power-off, or by accident; each way ends in one call of on_exit.
+ */
+#ifndef SHIM_HYPERVISOR_H
+#define SHIM_HYPERVISOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/cleanup.h"
+#include "common/err.h"
+
+struct hypervisor;
+struct loop;
+
+#define HYPERVISOR_MAX_DISKS 8
+
+struct hypervisor_disk {
+	int fd;
+	bool readonly;
+};
+
+/* Descriptors stay the caller's and are needed during the start only. */
+struct hypervisor_config {
+	int kernel_fd, initrd_fd;
+	const char *cmdline; /* the kernel's */
+	uint64_t memory;     /* bytes */
+	unsigned cpus;
+	unsigned slots; /* disk slots in all; the first n_disks are filled */
+	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
+	size_t n_disks;
+	int vsock_dirfd;       /* where the VM's vsock sockets are and go */
+	const char *vsock_dir; /* the same by path, for a driver that knows no descriptors */
+	int log_fd;            /* the child's stderr */
+	/* how: "was killed by signal 9 (Killed)". From the loop, never from within a call. */
+	void (*on_exit)(struct hypervisor *hv, const char *how, void *data);
+	void *data;
+};
+
+/* err is NULL where it worked. */
+typedef void (*hypervisor_done)(const struct err *err, void *data);
+/* A stage of the VM's own start, CLOCK_MONOTONIC; name NULL ends the list. */
+typedef void (*hypervisor_stage)(const char *name, uint64_t at_ns, void *data);
+
+struct hypervisor_ops {
+	const char *name;
+	/* Forks, execs and returns; the VM boots on its own. */
+	int (*start)(struct loop *loop, const struct hypervisor_config *config,
+		     struct hypervisor **ret, struct err *err);
+	/* Ends the VM at once; on_exit follows. */
+	void (*stop)(struct hypervisor *hv);
+	int (*pause)(struct hypervisor *hv, hypervisor_done done, void *data);
+	int (*resume)(struct hypervisor *hv, hypervisor_done done, void *data);
+	/* fd stays the caller's. */
+	int (*attach_disk)(struct hypervisor *hv, unsigned slot, const struct hypervisor_disk *disk,
+			   hypervisor_done done, void *data);
+	int (*stages)(struct hypervisor *hv, hypervisor_stage stage, void *data);
+	/* The newest bytes of the guest's console, also after its end. Returns how many. */
+	size_t (*console)(struct hypervisor *hv, char *buf, size_t max);
+	/* Frees, after having ended the child and waited for it if it still runs. */
+	void (*destroy)(struct hypervisor *hv);
+};
+
+/* The head of every driver's own struct. */
+struct hypervisor {
+	const struct hypervisor_ops *ops;
+	pid_t pid;
+};
+
+extern const struct hypervisor_ops hypervisor_vmm;
+
+static inline void hypervisor_destroy(struct hypervisor *hv)
+{
+	if (hv)
+		hv->ops->destroy(hv);
+}
+DEFINE_CLEANUP(struct hypervisor, hypervisor_destroy)
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+
+/* Between fork and exec. Returns -errno; the success does not return. */
+static int run_child(const struct spawn *spawn, pid_t parent)
+{
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
+
+	/* The event loop's signals are blocked, and SIGPIPE is ignored; both would be inherited. */
+	sigemptyset(&none);
+	signal(SIGPIPE, SIG_DFL);
+	if (null_fd < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return -errno;
+	if (spawn->die_with_us) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+			return -errno;
+		/* The parent may have died before the call above. */
+		if (getppid() != parent)
+			return -ESRCH;
+	}
+	if (dup2(null_fd, 0) < 0 || dup2(spawn->out_fd < 0 ? null_fd : spawn->out_fd, 1) < 0 ||
+	    dup2(spawn->err_fd < 0 ? null_fd : spawn->err_fd, 2) < 0)
+		return -errno;
+	for (size_t i = 0; i < spawn->n_fds; i++)
+		if (fcntl(spawn->fds[i], F_SETFD, 0) < 0)
+			return -errno;
+	execv(spawn->argv[0], spawn->argv);
+	return -errno;
+}
+
+int spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd, struct err *err)
+{
+	_cleanup_close_ int report = -1, report_w = -1;
+	_cleanup_close_ int pidfd = -1;
+	pid_t parent = getpid(), pid;
+	int pipefd[2], r;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_set_errno(err, errno, "cannot make a pipe");
+	report = pipefd[0];
+	report_w = pipefd[1];
+	pid = fork();
+	if (pid < 0)
+		return err_set_errno(err, errno, "cannot fork");
+	if (pid == 0) {
+		r = run_child(spawn, parent);
+		_exit(io_write_full(report_w, &r, sizeof(r)) < 0 ? 126 : 127);
+	}
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	r = pidfd < 0 ? -errno : 0;
+	close_fd(&report_w);
+	/* The exec closes the pipe; what comes before that end is its errno. */
+	if (r == 0 && io_read_full(report, &r, sizeof(r)) < 0)
+		r = 0;
+	if (r < 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return err_set_errno(err, -r, "%s: cannot start", spawn->argv[0]);
+	}
+	*ret_pid = pid;
+	*ret_pidfd = TAKE_FD(pidfd);
+	return 0;
+}
+
+int spawn_reap(int pidfd, char *how, size_t size)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0)
+		return -errno;
+	if (info.si_code == CLD_EXITED)
+		snprintf(how, size, "ended with code %d", info.si_status);
+	else
+		snprintf(how, size, "was killed by signal %d (%s)", info.si_status,
+			 strsignal(info.si_status));
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}

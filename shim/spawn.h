@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Helper programs as children that end with us: fork, exec, and a pidfd for the event loop. */
+#ifndef SHIM_SPAWN_H
+#define SHIM_SPAWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "common/err.h"
+
+struct spawn {
+	char *const *argv; /* argv[0] is the path */
+	const int *fds;    /* kept open in the child, under their own numbers */
+	size_t n_fds;
+	int out_fd, err_fd; /* the child's stdout and stderr; -1: /dev/null */
+	bool die_with_us;   /* SIGKILL at our death */
+};
+
+/* Returns after the exec, whose failure is an error here. *ret_pidfd is the caller's. */
+int spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd, struct err *err);
+
+/* Reaps the child, which must have ended; a line on how it did, "killed by signal 9 (Killed)". */
+int spawn_reap(int pidfd, char *how, size_t size);
+
+#endif
