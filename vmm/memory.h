@@ -11,7 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/err.h"
+
 #define MEMORY_MAX_REGIONS 16
+
+/* Where devices live instead of memory: what does not fit below continues at 4 GiB. */
+#define MEMORY_HOLE_BEGIN 0xc0000000ull
+#define MEMORY_HOLE_END   0x100000000ull
+
+#define MEMORY_MIN_SIZE (32ull << 20)
+#define MEMORY_MAX_SIZE (4ull << 40)
 
 struct memory_region {
 	uint64_t gpa;
@@ -23,6 +32,16 @@ struct memory {
 	struct memory_region regions[MEMORY_MAX_REGIONS];
 	unsigned n_regions;
 };
+
+/* Fills in where size bytes (whole pages) go, host addresses left NULL. Pure. */
+void memory_plan(struct memory *mem, uint64_t size);
+
+/*
+ * Plans and maps. Nothing is reserved: the host gives pages as the guest touches them. Returns
+ * -EINVAL for a size that is not whole pages or out of bounds.
+ */
+int memory_create(struct memory *mem, uint64_t size, struct err *err);
+void memory_destroy(struct memory *mem);
 
 /* The host address of [gpa, gpa + len), which must lie in one region; NULL otherwise. len may be 0. */
 void *memory_at(const struct memory *mem, uint64_t gpa, uint64_t len);
