@@ -2,30 +2,58 @@
 /*
  * The KVM virtual machine: its descriptors, guest memory and interrupt lines. What the devices need
  * of it, nothing of what they are.
+ *
+ * It also holds why the VM ended. Any thread may end it, the first to do so gives the reason, and
+ * the loop hears of it through end_fd; vCPUs stop at their next exit.
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/err.h"
 #include "vmm/bus.h"
 #include "vmm/memory.h"
+
+enum vm_end {
+	VM_RUNNING,
+	VM_END_GUEST,  /* the guest asked for a reset: our way to power off */
+	VM_END_STOP,   /* the owner asked for it, or has gone */
+	VM_END_CRASH,  /* the guest's kernel panicked or lost its way */
+	VM_END_FAILED, /* KVM cannot run this guest any further */
+};
 
 struct vm {
 	int kvm_fd, vm_fd;
 	struct memory mem;
 	struct bus mmio, pio;
+	int end_fd; /* eventfd, readable once the VM has ended */
+	_Atomic enum vm_end end;
+	pthread_mutex_t end_lock; /* of end_text, until end is set */
+	char end_text[160];
 };
 
 /* Opens /dev/kvm's VM (kvm_fd is taken over), the in-kernel irqchip and guest memory. */
 int vm_create(int kvm_fd, uint64_t memory_size, struct vm **ret, struct err *err);
 void vm_destroy(struct vm *vm);
+DEFINE_CLEANUP(struct vm, vm_destroy)
 
 /* A 4-byte guest write to gpa adds to eventfd fd instead of exiting. Where match, only of value. */
 int vm_add_ioeventfd(struct vm *vm, uint64_t gpa, unsigned len, bool match, uint32_t value, int fd);
 /* Writing to eventfd fd raises interrupt line gsi (edge). */
 int vm_add_irqfd(struct vm *vm, unsigned gsi, int fd);
+
+/* Ends the VM; the text, one line, says why. Only the first call counts. From any thread. */
+void vm_end(struct vm *vm, enum vm_end why, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static inline bool vm_ended(struct vm *vm)
+{
+	return atomic_load_explicit(&vm->end, memory_order_acquire) != VM_RUNNING;
+}
 
 #endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/vm.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+
+/*
+ * Intel without "unrestricted guest" needs four pages for itself. They lie between the APICs and
+ * 4 GiB, which the memory map reserves.
+ */
+#define IDENTITY_MAP_GPA 0xfffbc000ull
+#define TSS_GPA          0xfffbd000ull
+
+static int check_kvm(int kvm_fd, struct err *err)
+{
+	static const struct {
+		int cap;
+		const char *name;
+	} needed[] = {
+		{KVM_CAP_IRQCHIP, "an in-kernel interrupt controller"},
+		{KVM_CAP_USER_MEMORY, "user memory"},
+		{KVM_CAP_IRQFD, "irqfd"},
+		{KVM_CAP_IOEVENTFD, "ioeventfd"},
+		{KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
+		{KVM_CAP_SET_TSS_ADDR, "a place for the TSS"},
+		{KVM_CAP_SET_IDENTITY_MAP_ADDR, "a place for the identity map"},
+	};
+	int version = ioctl(kvm_fd, KVM_GET_API_VERSION, 0);
+
+	if (version < 0)
+		return err_set_errno(err, errno, "kvm: this is not a KVM device");
+	if (version != KVM_API_VERSION)
+		return err_set(err, EOPNOTSUPP, "kvm: API version %d instead of %d", version,
+			       KVM_API_VERSION);
+	for (unsigned i = 0; i < ARRAY_SIZE(needed); i++)
+		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, needed[i].cap) <= 0)
+			return err_set(err, EOPNOTSUPP, "kvm: the host lacks %s", needed[i].name);
+	return 0;
+}
+
+static int create_vm_fd(struct vm *vm, struct err *err)
+{
+	struct kvm_enable_cap pmu_off = {.cap = KVM_CAP_PMU_CAPABILITY,
+					 .args = {KVM_PMU_CAP_DISABLE}};
+	uint64_t identity = IDENTITY_MAP_GPA;
+
+	do
+		vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	while (vm->vm_fd < 0 && errno == EINTR);
+	if (vm->vm_fd < 0)
+		return err_set_errno(err, errno, "kvm: KVM_CREATE_VM");
+	if (ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0)
+		return err_set_errno(err, errno, "kvm: KVM_SET_IDENTITY_MAP_ADDR");
+	if (ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA) < 0)
+		return err_set_errno(err, errno, "kvm: KVM_SET_TSS_ADDR");
+	/* Before the first vCPU. Older hosts lack it; CPUID hides the counters in any case. */
+	ioctl(vm->vm_fd, KVM_ENABLE_CAP, &pmu_off);
+	/* No PIT: kvm-clock and the APIC's deadline timer leave nothing to ask it for. */
+	if (ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
+		return err_set_errno(err, errno, "kvm: KVM_CREATE_IRQCHIP");
+	return 0;
+}
+
+static int set_memory(struct vm *vm, struct err *err)
+{
+	for (unsigned i = 0; i < vm->mem.n_regions; i++) {
+		const struct memory_region *region = &vm->mem.regions[i];
+		struct kvm_userspace_memory_region slot = {
+			.slot = i,
+			.guest_phys_addr = region->gpa,
+			.memory_size = region->size,
+			.userspace_addr = (uintptr_t)region->host,
+		};
+
+		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+			return err_set_errno(err, errno, "kvm: KVM_SET_USER_MEMORY_REGION");
+	}
+	return 0;
+}
+
+int vm_create(int kvm_fd, uint64_t memory_size, struct vm **ret, struct err *err)
+{
+	_cleanup_(vm_destroy_p) struct vm *vm = calloc(1, sizeof(*vm));
+	int r;
+
+	if (!vm) {
+		close(kvm_fd);
+		return err_set(err, ENOMEM, "vm: out of memory");
+	}
+	vm->kvm_fd = kvm_fd;
+	vm->vm_fd = -1;
+	pthread_mutex_init(&vm->end_lock, NULL);
+	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vm->end_fd < 0)
+		return err_set_errno(err, errno, "vm: eventfd");
+	r = check_kvm(kvm_fd, err);
+	if (r < 0)
+		return r;
+	r = create_vm_fd(vm, err);
+	if (r < 0)
+		return r;
+	r = memory_create(&vm->mem, memory_size, err);
+	if (r < 0)
+		return r;
+	r = set_memory(vm, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(vm);
+	return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	/* The memory goes last: KVM must not look at it any more. */
+	close_fd(&vm->vm_fd);
+	close_fd(&vm->kvm_fd);
+	close_fd(&vm->end_fd);
+	memory_destroy(&vm->mem);
+	pthread_mutex_destroy(&vm->end_lock);
+	free(vm);
+}
+
+int vm_add_ioeventfd(struct vm *vm, uint64_t gpa, unsigned len, bool match, uint32_t value, int fd)
+{
+	struct kvm_ioeventfd args = {
+		.addr = gpa,
+		.len = len,
+		.fd = fd,
+		.datamatch = value,
+		.flags = match ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0,
+	};
+
+	return ioctl(vm->vm_fd, KVM_IOEVENTFD, &args) < 0 ? -errno : 0;
+}
+
+int vm_add_irqfd(struct vm *vm, unsigned gsi, int fd)
+{
+	struct kvm_irqfd args = {.fd = fd, .gsi = gsi};
+
+	return ioctl(vm->vm_fd, KVM_IRQFD, &args) < 0 ? -errno : 0;
+}
+
+void vm_end(struct vm *vm, enum vm_end why, const char *fmt, ...)
+{
+	const uint64_t one = 1;
+	va_list ap;
+
+	pthread_mutex_lock(&vm->end_lock);
+	if (!vm_ended(vm)) {
+		va_start(ap, fmt);
+		vsnprintf(vm->end_text, sizeof(vm->end_text), fmt, ap);
+		va_end(ap);
+		atomic_store_explicit(&vm->end, why, memory_order_release);
+	}
+	pthread_mutex_unlock(&vm->end_lock);
+	/* A full counter is as good: it is readable. */
+	if (write(vm->end_fd, &one, sizeof(one)) < 0)
+		return;
+}
