@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/console.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/console_ring.h"
+
+int console_init(struct console *console, int ring_fd, int file_fd, bool to_stdout, struct err *err)
+{
+	int r;
+
+	*console = (struct console){.file_fd = file_fd, .to_stdout = to_stdout};
+	if (ring_fd < 0)
+		return 0;
+	r = console_ring_open(ring_fd, &console->ring);
+	return r < 0 ? err_set_errno(err, -r, "--console-ring") : 0;
+}
+
+void console_finish(struct console *console)
+{
+	console_ring_close(console->ring);
+	console->ring = NULL;
+	close_fd(&console->file_fd);
+}
+
+/*
+ * A kick for pause or stop interrupts a write that a slow reader holds up; the rest of the line is
+ * then dropped. So is what a full disk or a closed pipe does not take: the console is a service.
+ */
+static void write_some(int fd, const char *text, size_t n)
+{
+	while (n) {
+		ssize_t done = write(fd, text, n);
+
+		if (done <= 0)
+			return;
+		text += done;
+		n -= done;
+	}
+}
+
+static void on_text(void *data, const char *text, size_t n)
+{
+	struct console *console = data;
+
+	if (console->ring)
+		console_ring_write(console->ring, text, n);
+	if (console->file_fd >= 0)
+		write_some(console->file_fd, text, n);
+	if (console->to_stdout)
+		write_some(STDOUT_FILENO, text, n);
+}
+
+struct serial_sink console_sink(struct console *console)
+{
+	return (struct serial_sink){.write = on_text, .data = console};
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the guest's console goes: the owner's ring, a file, standard output; any of them or none. */
+#ifndef VMM_CONSOLE_H
+#define VMM_CONSOLE_H
+
+#include <stdbool.h>
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "vmm/serial.h"
+
+struct console_ring;
+
+struct console {
+	struct console_ring *ring; /* or NULL */
+	int file_fd;               /* or -1 */
+	bool to_stdout;
+};
+
+/* ring_fd is a memfd made by console_ring_memfd(), or -1; borrowed. file_fd is taken over. */
+int console_init(struct console *console, int ring_fd, int file_fd, bool to_stdout,
+		 struct err *err);
+void console_finish(struct console *console);
+
+/* A sink that writes to console; see serial.h. */
+struct serial_sink console_sink(struct console *console);
+
+#endif

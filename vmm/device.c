@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/device.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static void add_virtio(struct device_table *table, enum device_kind kind, unsigned index,
+		       unsigned place)
+{
+	table->slots[table->n++] = (struct device_slot){
+		.kind = kind,
+		.index = index,
+		.base = DEVICE_MMIO_BASE + place * DEVICE_MMIO_SIZE,
+		.gsi = DEVICE_VIRTIO_GSI + place,
+	};
+}
+
+/* A place is kept for what is left out, so that the others' addresses do not depend on it. */
+void device_table_plan(struct device_table *table, bool vsock, unsigned disks)
+{
+	unsigned place = 0;
+
+	*table = (struct device_table){.n = 1};
+	table->slots[0] = (struct device_slot){
+		.kind = DEVICE_SERIAL, .base = DEVICE_SERIAL_PORT, .gsi = DEVICE_SERIAL_GSI};
+	if (vsock)
+		add_virtio(table, DEVICE_VSOCK, 0, place);
+	place++;
+	add_virtio(table, DEVICE_RNG, 0, place++);
+	for (unsigned i = 0; i < disks; i++)
+		add_virtio(table, DEVICE_BLK, i, place++);
+}
+
+int device_table_cmdline(const struct device_table *table, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < table->n; i++) {
+		const struct device_slot *slot = &table->slots[i];
+		int n;
+
+		if (slot->kind == DEVICE_SERIAL)
+			continue;
+		n = snprintf(buf + at, size - at, " virtio_mmio.device=4K@%#llx:%u",
+			     (unsigned long long)slot->base, slot->gsi);
+		if (n < 0 || (size_t)n >= size - at)
+			return -ENOSPC;
+		at += n;
+	}
+	return at;
+}

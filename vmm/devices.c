@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Brings the devices of the table to life, in its order, and takes them down in reverse. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "vmm/blk_io.h"
+#include "vmm/device.h"
+#include "vmm/i8042.h"
+#include "vmm/virtio.h"
+#include "vmm/virtio_blk.h"
+#include "vmm/virtio_mmio.h"
+#include "vmm/virtio_rng.h"
+#include "vmm/virtio_vsock.h"
+#include "vmm/vm.h"
+
+/* Each VM's sockets are its own, so each guest may have the first address there is. */
+#define GUEST_CID 3
+
+struct device {
+	struct device_slot slot;
+	struct virtio_device *virtio; /* owned by its transport */
+	struct virtio_mmio *transport;
+};
+
+struct devices {
+	struct vm *vm;
+	struct loop *loop;
+	const struct devices_config *config; /* while they are created */
+	struct serial *serial;
+	struct blk_io *blk_io; /* one thread for all disks, none without */
+	unsigned n;
+	struct device devices[DEVICE_MAX];
+};
+
+static int create_serial(struct devices *devices)
+{
+	_cleanup_close_ int irq = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct vm *vm = devices->vm;
+	int r;
+
+	if (irq < 0)
+		return -errno;
+	r = vm_add_irqfd(vm, DEVICE_SERIAL_GSI, irq);
+	if (r < 0)
+		return r;
+	r = serial_create(devices->config->console, TAKE_FD(irq), &devices->serial);
+	if (r < 0)
+		return r;
+	r = bus_add(&vm->pio, DEVICE_SERIAL_PORT, SERIAL_PORTS, &serial_ops, devices->serial);
+	if (r < 0)
+		return r;
+	return bus_add(&vm->pio, I8042_COMMAND_PORT, 1, &i8042_ops, vm);
+}
+
+static int create_blk(struct devices *devices, unsigned slot, struct virtio_device **ret)
+{
+	int r;
+
+	if (!devices->blk_io) {
+		r = blk_io_create(devices->loop, &devices->blk_io);
+		if (r < 0)
+			return r;
+	}
+	return virtio_blk_create(slot, devices->blk_io, ret);
+}
+
+static int create_virtio(struct devices *devices, const struct device_slot *slot,
+			 struct virtio_device **ret)
+{
+	switch (slot->kind) {
+	case DEVICE_RNG:
+		return virtio_rng_create(ret);
+	case DEVICE_BLK:
+		return create_blk(devices, slot->index, ret);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int create_device(struct devices *devices, struct device *device)
+{
+	const struct device_slot *slot = &device->slot;
+	struct virtio_device *virtio;
+	int r;
+
+	if (slot->kind == DEVICE_SERIAL)
+		return create_serial(devices);
+	r = create_virtio(devices, slot, &virtio);
+	if (r < 0)
+		return r;
+	r = virtio_mmio_create(devices->vm, devices->loop, slot->base, slot->gsi, virtio,
+			       &device->transport);
+	if (r < 0) {
+		virtio->ops->destroy(virtio);
+		return r;
+	}
+	device->virtio = virtio;
+	return 0;
+}
+
+int devices_create(struct vm *vm, struct loop *loop, const struct devices_config *config,
+		   struct devices **ret, struct err *err)
+{
+	static const char *const names[] = {
+		[DEVICE_SERIAL] = "serial",
+		[DEVICE_VSOCK] = "vsock",
+		[DEVICE_RNG] = "rng",
+		[DEVICE_BLK] = "blk",
+	};
+	static_assert(ARRAY_SIZE(names) == DEVICE_KINDS, "a name for each kind");
+	_cleanup_(devices_destroy_p) struct devices *devices = calloc(1, sizeof(*devices));
+	int r;
+
+	if (!devices)
+		return err_set(err, ENOMEM, "devices: out of memory");
+	devices->vm = vm;
+	devices->loop = loop;
+	devices->config = config;
+	for (; devices->n < config->table->n; devices->n++) {
+		struct device *device = &devices->devices[devices->n];
+
+		device->slot = config->table->slots[devices->n];
+		r = create_device(devices, device);
+		if (r < 0)
+			return err_set_errno(err, -r, "device %s%u", names[device->slot.kind],
+					     device->slot.index);
+	}
+	devices->config = NULL;
+	*ret = TAKE_PTR(devices);
+	return 0;
+}
+
+void devices_destroy(struct devices *devices)
+{
+	if (!devices)
+		return;
+	for (unsigned i = devices->n; i-- > 0;)
+		virtio_mmio_destroy(devices->devices[i].transport);
+	blk_io_destroy(devices->blk_io);
+	serial_destroy(devices->serial);
+	free(devices);
+}
+
+void devices_pause(struct devices *devices, bool on)
+{
+	for (unsigned i = 0; i < devices->n; i++) {
+		struct virtio_device *virtio = devices->devices[i].virtio;
+
+		if (virtio && virtio->ops->pause)
+			virtio->ops->pause(virtio, on);
+	}
+}
+
+void devices_flush_console(struct devices *devices)
+{
+	serial_flush(devices->serial);
+}
+
+struct virtio_device *devices_find(struct devices *devices, enum device_kind kind, unsigned index)
+{
+	for (unsigned i = 0; i < devices->n; i++) {
+		const struct device *device = &devices->devices[i];
+
+		if (device->slot.kind == kind && device->slot.index == index)
+			return device->virtio;
+	}
+	return NULL;
+}
