@@ -43,7 +43,7 @@ struct config {
 	bool help, version;
 };
 
-/* -EINVAL with one line, which names the option. With help or version set nothing else counts. */
+/* argv without the program. -EINVAL with one line, which names the option. With help or version set nothing else counts. */
 int config_parse(int argc, char **argv, struct config *ret, struct err *err);
 void config_print_help(void);
 

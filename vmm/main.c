@@ -21,6 +21,7 @@
  *
  * The exit status is of common/vmm_exit.h.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -61,7 +62,7 @@ struct vmm {
 	struct devices *devices;
 	struct vcpus *vcpus;
 	struct control *control;
-	struct source *ended, *deadline;
+	struct source *ended, *deadline, *signals[3];
 	bool ending;
 	bool stuck; /* a vCPU did not stop in time */
 };
@@ -252,6 +253,7 @@ static void on_ended(struct source *source, uint32_t events, void *data)
 static int stage_run(struct vmm *vmm, struct err *err)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	static_assert(ARRAY_SIZE(signals) == ARRAY_SIZE(vmm->signals), "a source for each");
 	const struct control_config control = {
 		.vm = vmm->vm,
 		.vcpus = vmm->vcpus,
@@ -263,7 +265,7 @@ static int stage_run(struct vmm *vmm, struct err *err)
 
 	/* Blocks them too, before there are threads that would inherit another mask. */
 	for (unsigned i = 0; i < ARRAY_SIZE(signals) && r >= 0; i++)
-		r = loop_add_signal(vmm->loop, signals[i], on_signal, vmm, NULL);
+		r = loop_add_signal(vmm->loop, signals[i], on_signal, vmm, &vmm->signals[i]);
 	if (r >= 0)
 		r = loop_add_io(vmm->loop, vmm->vm->end_fd, EPOLLIN, on_ended, vmm, &vmm->ended);
 	if (r >= 0)
@@ -345,7 +347,7 @@ int main(int argc, char **argv)
 
 	stage_mark(STAGE_STARTED);
 	log_open(STDERR_FILENO, LOG_WARN, "sbx-vmm");
-	if (config_parse(argc, argv, &vmm.config, &err) < 0)
+	if (config_parse(argc ? argc - 1 : 0, argv + 1, &vmm.config, &err) < 0)
 		fatal("%s", err.msg);
 	if (vmm.config.help) {
 		config_print_help();
