@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of Operation: listening -> connected -> hello -> Setup -> ready. The first connection is
+ * the agent's, as nothing else runs in the guest by then; the listening socket is closed with it. No
+ * step has a deadline of its own: the sandbox watches over the whole start and knows what to say.
+ */
+#include "shim/agent_client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "common/io.h"
+#include "common/loop.h"
+#include "common/ports.h"
+
+#define MAX_REPLY    (64u << 10)
+#define ENTROPY_SIZE 64
+#define STRINGIZE(x) #x
+#define PORT_NAME(x) STRINGIZE(x)
+
+struct agent_client {
+	struct loop *loop;
+	struct agent_events events;
+	char *hostname;
+	uint32_t cpus;
+	int listen_fd;
+	struct source *listener;
+	struct rpc_conn *conn;
+	bool lost, destroying;
+};
+
+static void lose(struct agent_client *client, const struct err *err)
+{
+	if (client->lost || client->destroying)
+		return;
+	client->lost = true;
+	client->events.lost(err, client->events.data);
+}
+
+static void lose_errno(struct agent_client *client, int r, const char *what)
+{
+	struct err err = ERR_INIT;
+
+	err_set_errno(&err, -r, "%s", what);
+	lose(client, &err);
+}
+
+static void on_close(struct rpc_conn *conn, int why, void *data)
+{
+	struct agent_client *client = data;
+	struct err err = ERR_INIT;
+
+	err_set(&err, EPIPE, "the agent's connection closed");
+	lose(client, &err);
+}
+
+static void on_setup(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct agent_client *client = data;
+
+	if (err)
+		lose(client, err);
+	else
+		client->events.ready((const Agent__SetupResponse *)reply, client->events.data);
+}
+
+static void on_hello(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct agent_client *client = data;
+	Agent__SetupRequest setup = AGENT__SETUP_REQUEST__INIT;
+	uint8_t entropy[ENTROPY_SIZE];
+	struct timespec now;
+	ssize_t n;
+	int r;
+
+	if (err) {
+		lose(client, err);
+		return;
+	}
+	n = getrandom(entropy, sizeof(entropy), 0);
+	clock_gettime(CLOCK_REALTIME, &now);
+	setup.hostname = client->hostname;
+	setup.cpus = client->cpus;
+	setup.realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	setup.entropy.data = entropy;
+	setup.entropy.len = n > 0 ? (size_t)n : 0;
+	r = agent_client_call(client, "Setup", &setup.base, 0, on_setup, client);
+	explicit_bzero(entropy, sizeof(entropy));
+	if (r < 0)
+		lose_errno(client, r, "cannot set the agent up");
+}
+
+static void on_listener(struct source *source, uint32_t events, void *data)
+{
+	struct agent_client *client = data;
+	const struct rpc_config config = {
+		.data = client,
+		.on_close = on_close,
+		.max_frame = MAX_REPLY,
+		.role = "shim",
+	};
+	int fd = accept4(client->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), r;
+
+	if (fd < 0)
+		return;
+	source_remove(client->listener);
+	client->listener = NULL;
+	close_fd(&client->listen_fd);
+	r = rpc_conn_create(client->loop, fd, &config, &client->conn);
+	if (r == 0) {
+		client->events.connected(client->events.data);
+		r = rpc_hello(client->conn, 0, on_hello, client);
+	}
+	if (r < 0)
+		lose_errno(client, r, "cannot greet the agent");
+}
+
+int agent_client_create(struct loop *loop, int vsock_dirfd, const struct agent_setup *setup,
+			const struct agent_events *events, struct agent_client **ret,
+			struct err *err)
+{
+	_cleanup_(agent_client_destroy_p) struct agent_client *client = calloc(1, sizeof(*client));
+	int r;
+
+	if (!client)
+		return err_set(err, ENOMEM, "out of memory");
+	client->loop = loop;
+	client->events = *events;
+	client->cpus = setup->cpus;
+	client->listen_fd = -1;
+	client->hostname = strdup(setup->hostname);
+	r = client->hostname ? sock_listen_at(vsock_dirfd, "vsock_" PORT_NAME(PORT_AGENT), 1,
+					      &client->listen_fd)
+			     : -ENOMEM;
+	if (r == 0)
+		r = loop_add_io(loop, client->listen_fd, EPOLLIN, on_listener, client,
+				&client->listener);
+	if (r < 0)
+		return err_set_errno(err, -r, "cannot wait for the agent");
+	*ret = TAKE_PTR(client);
+	return 0;
+}
+
+void agent_client_destroy(struct agent_client *client)
+{
+	if (!client)
+		return;
+	client->destroying = true;
+	source_remove(client->listener);
+	close_fd(&client->listen_fd);
+	rpc_conn_close(client->conn);
+	free(client->hostname);
+	free(client);
+}
+
+int agent_client_call(struct agent_client *client, const char *method,
+		      const ProtobufCMessage *request, int timeout_ms, rpc_done done, void *data)
+{
+	const struct rpc_invocation inv = {
+		.service = &agent__agent__descriptor,
+		.method = method,
+		.request = request,
+		.timeout_ms = timeout_ms,
+	};
+
+	if (!client || !client->conn)
+		return -EPIPE;
+	return rpc_invoke(client->conn, &inv, done, data);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A container of the pod: from its bundle to the agent's Create, and the life of its processes.
+ * Calls are answered here where the answer is the container's; errors before that are returned.
+ */
+#ifndef SHIM_CONTAINER_H
+#define SHIM_CONTAINER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/list.h"
+#include "shim/process.h"
+#include "shim/rootfs.h"
+#include "spec.pb-c.h"
+#include "task.pb-c.h"
+
+struct rpc_call;
+struct shim;
+struct source;
+struct spec;
+
+enum container_state {
+	CONTAINER_NEW,     /* waits for the VM */
+	CONTAINER_CREATED, /* exists in the guest */
+};
+
+struct container {
+	struct list link;
+	struct shim *shim;
+	char *id, *bundle;
+	enum container_state state;
+	struct process init;
+	struct list execs; /* struct process */
+	struct spec *spec; /* until the guest has it */
+	Spec__Spec *guest_spec;
+	struct rpc_call
+		*create; /* the call of Create, while it is open; owns what rootfs points at */
+	struct rootfs_plan rootfs;
+	int image_fd; /* keeps the image locked while the VM uses it */
+	uint64_t timeout_ns;
+	struct source *timeout;
+	bool timed_out;
+	bool paused;
+};
+
+/* Reads the bundle and opens streams and image; the guest knows nothing yet. call is kept. */
+int container_create(struct shim *shim, const Task__CreateTaskRequest *req, struct rpc_call *call,
+		     struct container **ret, struct err *err);
+void container_free(struct container *container);
+
+/* The VM is ready: creates the container in it and answers Create. */
+void container_enter(struct container *container);
+/* The VM is gone: answers everything open with err. */
+void container_fail(struct container *container, const struct err *err);
+
+/* Starts process, which is in state CREATED, and answers call. */
+void container_start_process(struct process *process, struct rpc_call *call);
+/* Registers an exec. */
+int container_add_exec(struct container *container, const Task__ExecProcessRequest *req,
+		       struct rpc_call *call, struct err *err);
+/* Frees a stopped process and, for init, the container, also in the guest; answers call. */
+void container_delete_process(struct process *process, struct rpc_call *call);
+
+struct container *container_find(struct shim *shim, const char *id);
+/* exec_id "": init. */
+struct process *container_find_process(struct container *container, const char *exec_id);
+
+/* process.c tells: the process is in state STOPPED now; its waiters hear of it next. */
+void container_process_stopped(struct process *process);
+
+Google__Timestamp *container_timestamp(uint64_t ns, Google__Timestamp *ret);
+
+#endif

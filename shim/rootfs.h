@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the rootfs mounts of a Create request to disks of the VM and what the agent mounts of them.
+ * The planner is pure.
+ */
+#ifndef SHIM_ROOTFS_H
+#define SHIM_ROOTFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent.pb-c.h"
+#include "common/err.h"
+#include "task.pb-c.h"
+
+#define ROOTFS_MAX_OPTIONS 8
+
+/* Strings are the request's. */
+struct rootfs_plan {
+	const char *image; /* the file behind the base's disk */
+	const char *fstype;
+	char *options[ROOTFS_MAX_OPTIONS];
+	size_t n_options;
+	bool overlay; /* a writable layer in guest memory */
+	uint64_t overlay_size;
+};
+
+/* An EROFS file, read-only; then at most one sbx-scratch with size=BYTES. */
+int rootfs_plan(Task__Mount *const *mounts, size_t n_mounts, struct rootfs_plan *ret,
+		struct err *err);
+
+/* The agent's message, made of ret's parts; the base is in slot. */
+struct rootfs_message {
+	Agent__Rootfs rootfs;
+	Agent__Volume base;
+	Agent__Overlay overlay;
+};
+
+void rootfs_message_fill(const struct rootfs_plan *plan, uint32_t slot, struct rootfs_message *ret);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pod's virtual machine from the shim's side: hypervisor, agent connection, stream hub and the
+ * stages of its start. Containers are container.h's.
+ */
+#ifndef SHIM_SANDBOX_H
+#define SHIM_SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "shim/agent_client.h"
+#include "shim/hypervisor.h"
+#include "shim/stages.h"
+
+struct loop;
+struct stream_hub;
+
+/* Strings and descriptors are the caller's and needed during sandbox_start() only. */
+struct sandbox_config {
+	const char *hypervisor; /* "vmm"; NULL: the default */
+	const char *kernel;     /* path; NULL: our own */
+	const char *hostname;
+	uint64_t memory;
+	unsigned cpus;
+	bool debug;
+	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
+	size_t n_disks;
+	int pod_dirfd;
+	const char *pod_path;
+	int log_fd;
+};
+
+enum sandbox_state { SANDBOX_NEW, SANDBOX_STARTING, SANDBOX_READY, SANDBOX_DEAD };
+
+struct sandbox_events {
+	void (*ready)(void *data);
+	/* The VM has ended, or never came up; why names the stage. Called once, unless stopped. */
+	void (*failed)(const struct err *why, void *data);
+	void *data;
+};
+
+struct sandbox {
+	struct loop *loop;
+	enum sandbox_state state;
+	struct sandbox_events events;
+	struct hypervisor *hv;
+	struct agent_client *agent;
+	struct stream_hub *hub;
+	struct source *deadline, *failure;
+	struct stages stages;
+	uint64_t begin_ns;
+	struct err why; /* of the failure */
+	bool debug, agent_lost;
+};
+
+void sandbox_init(struct sandbox *sandbox, struct loop *loop, const struct sandbox_events *events);
+/* Ends the VM and frees all; open agent calls fail from within. */
+void sandbox_finish(struct sandbox *sandbox);
+
+/* Starts the VM; ready or failed follows where this returns 0. */
+int sandbox_start(struct sandbox *sandbox, const struct sandbox_config *config, struct err *err);
+
+/* The console's last lines for a person: printable, at most max bytes with the NUL. */
+size_t sandbox_console(const struct sandbox *sandbox, char *buf, size_t max);
+
+#endif

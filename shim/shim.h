@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pod's owner: one process that holds the pod's VM, its containers and its record, and answers
+ * on one socket. Everything happens on its one event loop.
+ */
+#ifndef SHIM_SHIM_H
+#define SHIM_SHIM_H
+
+#include <stdbool.h>
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "common/list.h"
+#include "common/rpc.h"
+#include "shim/pod_dir.h"
+#include "shim/record.h"
+#include "shim/sandbox.h"
+
+struct loop;
+struct source;
+
+struct shim {
+	struct loop *loop;
+	struct pod_dir *pod;
+	struct record record;
+	struct sandbox sandbox;
+	struct list containers; /* struct container */
+	struct list clients;    /* struct client */
+	int listen_fd, log_fd;
+	struct source *listener, *linger, *closer;
+	bool own_pod; /* one of sbx's own, namespace "sbx": it has a record, and paths are trusted */
+	bool closing;
+};
+
+/* A connection to us; the data of every handler. */
+struct client {
+	struct list link;
+	struct shim *shim;
+	struct rpc_conn *conn;
+	bool holds; /* the pod ends with this connection */
+};
+
+/* A namespace that is sbx's own. */
+#define SHIM_OWN_NAMESPACE "sbx"
+
+/*
+ * Serves until the pod has ended; the process's exit code. Takes the pod (locked), listen_fd and
+ * client_fd (a connection to begin with; -1: none); log_fd is the log's and the helpers' stderr.
+ */
+int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd);
+
+/* Ends the VM and, once every answer is written, the process. why: for the record; NULL: as asked. */
+void shim_shut_down(struct shim *shim, const char *why);
+
+/* Writes the record, where the pod has one. */
+void shim_save_record(struct shim *shim);
+
+extern const struct rpc_service shim_task_service;
+extern const struct rpc_service shim_task_v3_service;
+extern const struct rpc_service shim_sandbox_service;
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two commands that containerd, and sbx in its place, runs the shim's binary with. */
+#ifndef SHIM_SHIM_BOOT_H
+#define SHIM_SHIM_BOOT_H
+
+#include <stdbool.h>
+
+#include "common/err.h"
+
+/* As containerd gives them. */
+struct shim_flags {
+	const char *namespace, *id, *bundle, *address, *publish_binary;
+	bool debug, version;
+};
+
+/*
+ * From sbx to the shim that it starts, numbers of descriptors: the pod's lock, held, and a connected
+ * socket that the shim serves from the start. So there is no moment at which the pod belongs to
+ * nobody, or at which the shim could miss that its client died.
+ */
+#define SHIM_ENV_LOCK   "SBX_LOCK_FD"
+#define SHIM_ENV_CLIENT "SBX_CLIENT_FD"
+
+/*
+ * Makes the pod's directory and socket and a daemon that serves it. In the caller: prints the
+ * socket's address and returns 0. In the daemon: returns its exit code when the pod has ended, and
+ * sets *ret_daemon.
+ */
+int shim_start(const struct shim_flags *flags, bool *ret_daemon, struct err *err);
+
+/* Cleans up after a shim that died: ends what may be left, prints a DeleteResponse. */
+int shim_delete(const struct shim_flags *flags, struct err *err);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of Operation: the daemon half of the shim. It lives from the fork in shim_boot.c until
+ * shim_shut_down(), for which there are five reasons: a client asks (Shutdown), a signal asks, the
+ * init of a detached run has ended, a client that holds the pod has gone, or the last client has gone
+ * before there was any container.
+ *
+ * The shutdown is deferred to the end of a turn, because it frees what the callers stand on. It ends
+ * the VM first, which closes the agent's connection and so answers all that is open; then the record
+ * and the directory; then every connection closes once its answers are written, within LINGER_NS.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "shim/container.h"
+#include "shim/shim.h"
+
+#define LINGER_NS (2 * 1000000000ull)
+#define ACCEPTS   16
+
+static const struct rpc_service *const services[] = {
+	&shim_task_service,
+	&shim_task_v3_service,
+	&shim_sandbox_service,
+	NULL,
+};
+
+/* --- clients ---------------------------------------------------------------------------------- */
+
+static void client_free(struct client *client)
+{
+	struct shim *shim = client->shim;
+
+	list_remove(&client->link);
+	rpc_conn_close(client->conn);
+	free(client);
+	if (shim->closing && list_empty(&shim->clients))
+		loop_exit(shim->loop, 0);
+}
+
+static void on_client_close(struct rpc_conn *conn, int why, void *data)
+{
+	struct client *client = data;
+	struct shim *shim = client->shim;
+	bool held = client->holds;
+
+	client_free(client);
+	/* A detached run is on its own from the moment that its process runs. */
+	if (held && !(shim->record.detached && shim->record.status != RECORD_CREATED))
+		shim_shut_down(shim, "its client went away");
+	else if (list_empty(&shim->clients) && shim->sandbox.state == SANDBOX_NEW)
+		shim_shut_down(shim, "its client went away");
+}
+
+static int add_client(struct shim *shim, int fd)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	const struct rpc_config config = {
+		.services = services,
+		.data = client,
+		.on_close = on_client_close,
+		.role = "shim",
+		.fds_allowed = true,
+	};
+	int r;
+
+	if (!client) {
+		close(fd);
+		return -ENOMEM;
+	}
+	client->shim = shim;
+	list_init(&client->link);
+	r = rpc_conn_create(shim->loop, fd, &config, &client->conn);
+	if (r < 0) {
+		free(client);
+		return r;
+	}
+	list_append(&shim->clients, &client->link);
+	return 0;
+}
+
+static void on_listener(struct source *source, uint32_t events, void *data)
+{
+	struct shim *shim = data;
+
+	for (int i = 0; i < ACCEPTS; i++) {
+		int fd = accept4(shim->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return;
+		if (sock_check_peer(fd) < 0) {
+			log_warn("a connection of another user's was refused");
+			close(fd);
+		} else if (add_client(shim, fd) < 0) {
+			log_warn("a connection could not be served");
+		}
+	}
+}
+
+/* --- the pod ---------------------------------------------------------------------------------- */
+
+void shim_save_record(struct shim *shim)
+{
+	struct err err = ERR_INIT;
+
+	if (shim->record.status == RECORD_RUNNING && !shim->record.started_ns) {
+		struct timespec ts;
+
+		clock_gettime(CLOCK_REALTIME, &ts);
+		shim->record.started_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	}
+	if (pod_dir_write_record(shim->pod, &shim->record, &err) < 0)
+		log_error("%s", err.msg);
+}
+
+static void on_sandbox_ready(void *data)
+{
+	struct shim *shim = data;
+	struct list *it, *tmp;
+
+	list_for_each_safe (it, tmp, &shim->containers)
+		container_enter(list_entry(it, struct container, link));
+}
+
+static void on_sandbox_failed(const struct err *why, void *data)
+{
+	struct shim *shim = data;
+	struct list *it, *tmp;
+
+	if (shim->record.status != RECORD_STOPPED)
+		shim->record.error = why->msg;
+	list_for_each_safe (it, tmp, &shim->containers)
+		container_fail(list_entry(it, struct container, link), why);
+	/* From here on no answer of the agent's can come, and objects may be freed. */
+	agent_client_destroy(TAKE_PTR(shim->sandbox.agent));
+}
+
+static void tear_down(struct shim *shim)
+{
+	struct err gone = ERR_INIT;
+	struct list *it, *tmp;
+
+	err_set(&gone, EPIPE, "the sandbox was torn down");
+	if (shim->record.status != RECORD_STOPPED && !shim->record.error)
+		shim->record.error = shim->sandbox.why.code ? shim->sandbox.why.msg : gone.msg;
+	list_for_each_safe (it, tmp, &shim->containers)
+		container_fail(list_entry(it, struct container, link), &gone);
+	sandbox_finish(&shim->sandbox);
+	list_for_each_safe (it, tmp, &shim->containers)
+		container_free(list_entry(it, struct container, link));
+	if (shim->record.status != RECORD_STOPPED) {
+		shim->record.status = RECORD_STOPPED;
+		shim->record.exit_status = 137;
+	}
+	shim->record.shim_pid = shim->record.vmm_pid = 0;
+	if (shim->own_pod && !shim->record.remove) {
+		pod_dir_remove_sockets(shim->pod);
+		shim_save_record(shim);
+	} else {
+		pod_dir_remove(shim->pod, NULL);
+	}
+	shim->record.error = NULL;
+}
+
+static void on_linger(struct source *source, uint32_t events, void *data)
+{
+	struct shim *shim = data;
+
+	loop_exit(shim->loop, 0);
+}
+
+static void on_closing(struct source *source, uint32_t events, void *data)
+{
+	struct shim *shim = data;
+	struct list *it, *tmp;
+
+	source_remove(shim->listener);
+	shim->listener = NULL;
+	tear_down(shim);
+	if (list_empty(&shim->clients))
+		loop_exit(shim->loop, 0);
+	list_for_each_safe (it, tmp, &shim->clients)
+		rpc_conn_close_after_flush(list_entry(it, struct client, link)->conn);
+	source_arm(shim->linger, LINGER_NS);
+}
+
+void shim_shut_down(struct shim *shim, const char *why)
+{
+	if (shim->closing)
+		return;
+	shim->closing = true;
+	if (why && shim->record.status != RECORD_STOPPED)
+		shim->record.error = why;
+	source_defer(shim->closer);
+}
+
+static void on_signal(struct source *source, uint32_t events, void *data)
+{
+	shim_shut_down(data, "its owner process was asked to end");
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int load_record(struct shim *shim, struct err *err)
+{
+	int r = 0;
+
+	if (shim->own_pod)
+		r = pod_dir_read_record(shim->pod, &shim->record, err);
+	if (r < 0)
+		return r;
+	shim->record.id = shim->pod->id;
+	shim->record.namespace = shim->pod->namespace;
+	shim->record.shim_pid = getpid();
+	shim_save_record(shim);
+	return 0;
+}
+
+static int set_up(struct shim *shim, int client_fd, struct err *err)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	const struct sandbox_events events = {
+		.ready = on_sandbox_ready,
+		.failed = on_sandbox_failed,
+		.data = shim,
+	};
+	struct source *source;
+	int r = loop_create(&shim->loop);
+
+	list_init(&shim->containers);
+	list_init(&shim->clients);
+	if (r == 0)
+		r = loop_add_defer(shim->loop, on_closing, shim, &shim->closer);
+	if (r == 0)
+		r = loop_add_timer(shim->loop, on_linger, shim, &shim->linger);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(signals); i++)
+		r = loop_add_signal(shim->loop, signals[i], on_signal, shim, &source);
+	if (r == 0)
+		r = loop_add_io(shim->loop, shim->listen_fd, EPOLLIN, on_listener, shim,
+				&shim->listener);
+	if (r == 0 && client_fd >= 0)
+		r = add_client(shim, client_fd);
+	if (r < 0)
+		return err_set_errno(err, -r, "cannot set the shim up");
+	sandbox_init(&shim->sandbox, shim->loop, &events);
+	stages_mark(&shim->sandbox.stages, "shim up");
+	return load_record(shim, err);
+}
+
+int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd)
+{
+	struct shim shim = {
+		.pod = pod,
+		.listen_fd = listen_fd,
+		.log_fd = log_fd,
+		.own_pod = strcmp(pod->namespace, SHIM_OWN_NAMESPACE) == 0,
+	};
+	struct err err = ERR_INIT;
+	struct list *it, *tmp;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	r = set_up(&shim, client_fd, &err);
+	if (r < 0)
+		log_error("%s", err.msg);
+	else
+		r = loop_run(shim.loop);
+	list_for_each_safe (it, tmp, &shim.clients)
+		client_free(list_entry(it, struct client, link));
+	close_fd(&shim.listen_fd);
+	loop_destroy(shim.loop);
+	record_finish(&shim.record);
+	pod_dir_free(pod);
+	return r < 0 ? 125 : r;
+}
