@@ -136,34 +136,34 @@ static void serve_config_write(struct virtio_mmio *m)
 
 void virtio_mmio_serve(struct virtio_mmio *m)
 {
-	pthread_mutex_lock(&m->lock);
-	if (m->pending != HAND_NONE) {
-		switch (m->pending) {
-		case HAND_RESET:
-			serve_reset(m);
-			break;
-		case HAND_ACTIVATE:
-			serve_activate(m);
-			break;
-		case HAND_STOP_QUEUE:
-			m->dev->queues[m->arg.queue].ready = false;
-			break;
-		case HAND_CONFIG_WRITE:
-			serve_config_write(m);
-			break;
-		case HAND_NONE:
-			break;
-		}
-		m->pending = HAND_NONE;
-		m->served++;
-		pthread_cond_broadcast(&m->cond);
+	switch (m->pending) {
+	case HAND_NONE:
+		return;
+	case HAND_RESET:
+		serve_reset(m);
+		break;
+	case HAND_ACTIVATE:
+		serve_activate(m);
+		break;
+	case HAND_STOP_QUEUE:
+		m->dev->queues[m->arg.queue].ready = false;
+		break;
+	case HAND_CONFIG_WRITE:
+		serve_config_write(m);
+		break;
 	}
-	pthread_mutex_unlock(&m->lock);
+	m->pending = HAND_NONE;
+	m->served++;
+	pthread_cond_broadcast(&m->cond);
 }
 
 static void on_work(struct source *source, uint32_t events, void *data)
 {
-	virtio_mmio_serve(data);
+	struct virtio_mmio *m = data;
+
+	pthread_mutex_lock(&m->lock);
+	virtio_mmio_serve(m);
+	pthread_mutex_unlock(&m->lock);
 }
 
 /* --- set-up -------------------------------------------------------------------------------- */
@@ -186,39 +186,30 @@ static int add_bell(struct loop *loop, int *fd, loop_fn fn, void *data, struct s
 	return r < 0 ? r : loop_add_io(loop, *fd, EPOLLIN | EPOLLET, fn, data, source);
 }
 
-static int add_queue(struct virtio_mmio *m, struct vm *vm, struct loop *loop, uint64_t base)
+static int add_queue(struct virtio_mmio *m, struct loop *loop)
 {
 	unsigned i = m->n_queues++;
 	struct mmio_queue *q = &m->queues[i];
-	int r;
 
 	*q = (struct mmio_queue){.mmio = m, .index = i, .kick_fd = -1};
-	r = add_bell(loop, &q->kick_fd, on_kick, q, &q->kick);
-	if (r < 0)
-		return r;
-	return vm_add_ioeventfd(vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, true, i, q->kick_fd);
+	return add_bell(loop, &q->kick_fd, on_kick, q, &q->kick);
 }
 
-static int set_up(struct virtio_mmio *m, struct vm *vm, struct loop *loop, uint64_t base,
-		  unsigned gsi)
+static int add_bells(struct virtio_mmio *m, struct loop *loop)
 {
 	int r = new_bell(&m->irq_fd);
 
-	if (r < 0)
-		return r;
-	r = vm_add_irqfd(vm, gsi, m->irq_fd);
 	if (r < 0)
 		return r;
 	r = add_bell(loop, &m->work_fd, on_work, m, &m->work);
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < m->dev->ops->n_queues; i++) {
-		r = add_queue(m, vm, loop, base);
+		r = add_queue(m, loop);
 		if (r < 0)
 			return r;
 	}
-	/* Last: what is on the bus cannot be taken off it. */
-	return bus_add(&vm->mmio, base, VIRTIO_MMIO_SIZE, &virtio_mmio_bus_ops, m);
+	return 0;
 }
 
 static void finish(struct virtio_mmio *m)
@@ -235,8 +226,8 @@ static void finish(struct virtio_mmio *m)
 	free(m);
 }
 
-int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned gsi,
-		       struct virtio_device *dev, struct virtio_mmio **ret)
+int virtio_mmio_new(struct loop *loop, const struct memory *mem, struct virtio_device *dev,
+		    struct virtio_mmio **ret)
 {
 	struct virtio_mmio *m;
 	int r;
@@ -248,9 +239,10 @@ int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned
 		return -ENOMEM;
 	m->dev = dev;
 	m->irq_fd = m->work_fd = -1;
+	m->loop_thread = pthread_self();
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->cond, NULL);
-	r = set_up(m, vm, loop, base, gsi);
+	r = add_bells(m, loop);
 	if (r < 0) {
 		finish(m);
 		return r;
@@ -258,8 +250,39 @@ int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned
 	dev->transport = &transport_ops;
 	dev->transport_data = m;
 	dev->loop = loop;
-	dev->mem = &vm->mem;
+	dev->mem = mem;
 	renew_config(m);
+	*ret = m;
+	return 0;
+}
+
+static int wire(struct virtio_mmio *m, struct vm *vm, uint64_t base, unsigned gsi)
+{
+	int r = vm_add_irqfd(vm, gsi, m->irq_fd);
+
+	for (unsigned i = 0; i < m->n_queues && r >= 0; i++)
+		r = vm_add_ioeventfd(vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, true, i,
+				     m->queues[i].kick_fd);
+	if (r < 0)
+		return r;
+	/* Last: what is on the bus cannot be taken off it. */
+	return bus_add(&vm->mmio, base, VIRTIO_MMIO_SIZE, &virtio_mmio_bus_ops, m);
+}
+
+int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned gsi,
+		       struct virtio_device *dev, struct virtio_mmio **ret)
+{
+	struct virtio_mmio *m;
+	int r = virtio_mmio_new(loop, &vm->mem, dev, &m);
+
+	if (r < 0)
+		return r;
+	r = wire(m, vm, base, gsi);
+	if (r < 0) {
+		dev->transport = NULL;
+		finish(m);
+		return r;
+	}
 	*ret = m;
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio-mmio transport, version 2 (virtio 1.2, 4.2): a page of registers for one device, its
- * doorbells as ioeventfds and its interrupt as an irqfd.
+ * doorbells as ioeventfds and its interrupt as an irqfd. A vCPU thread may wait for the loop inside a
+ * register write, so who waits for vCPU threads keeps the loop turning meanwhile.
  */
 #ifndef VMM_VIRTIO_MMIO_H
 #define VMM_VIRTIO_MMIO_H
@@ -27,11 +28,5 @@ int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned
 /* Destroys the device too. The vCPU threads must have ended. */
 void virtio_mmio_destroy(struct virtio_mmio *mmio);
 DEFINE_CLEANUP(struct virtio_mmio, virtio_mmio_destroy)
-
-/*
- * A vCPU thread inside a register write may be waiting for the loop. Whoever waits for vCPU threads
- * on the loop's own thread (pause, stop) calls this for every device while it waits.
- */
-void virtio_mmio_serve(struct virtio_mmio *mmio);
 
 #endif

@@ -32,6 +32,7 @@ struct virtio_mmio {
 	struct virtio_device *dev;
 	int irq_fd, work_fd;
 	struct source *work;
+	pthread_t loop_thread;
 	uint32_t interrupt_status; /* atomic */
 
 	pthread_mutex_t lock; /* of everything below, and of the queues' staged registers */
@@ -53,6 +54,13 @@ struct virtio_mmio {
 	unsigned n_queues;
 	struct mmio_queue queues[VIRTIO_MAX_QUEUES];
 };
+
+/* All but the wiring to a VM: no bus, no ioeventfds, no irqfd. dev is taken over on success. */
+int virtio_mmio_new(struct loop *loop, const struct memory *mem, struct virtio_device *dev,
+		    struct virtio_mmio **ret);
+
+/* Does what was handed over. On the loop's thread, the lock held; drops it while it works. */
+void virtio_mmio_serve(struct virtio_mmio *m);
 
 /* The register file, on vCPU threads. */
 extern const struct bus_ops virtio_mmio_bus_ops;

@@ -45,7 +45,11 @@ static void hand_over(struct virtio_mmio *m, enum handover what)
 	uint64_t before = m->served;
 
 	m->pending = what;
-	ring_bell(m->work_fd);
+	/* It need not wait for itself, where the loop's own thread writes registers. */
+	if (pthread_equal(pthread_self(), m->loop_thread))
+		virtio_mmio_serve(m);
+	else
+		ring_bell(m->work_fd);
 	while (m->served == before)
 		pthread_cond_wait(&m->cond, &m->lock);
 }

@@ -278,6 +278,8 @@ int vsock_mux_create(struct loop *loop, const struct vsock_mux_config *config,
 		return -ENOMEM;
 	mux->loop = loop;
 	mux->config = *config;
+	if (!mux->config.timeout_ns)
+		mux->config.timeout_ns = VSOCK_TIMEOUT_NS;
 	mux->listen_fd = -1;
 	list_init(&mux->all);
 	list_init(&mux->ready);

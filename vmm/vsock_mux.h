@@ -55,6 +55,7 @@ struct vsock_mux_config {
 	void (*wake)(void *data); /* there is something to fill with */
 	void *data;
 	struct vsock_counters *counters; /* borrowed */
+	uint64_t timeout_ns;             /* 0: VSOCK_TIMEOUT_NS */
 };
 
 /* Listens at once; loop is borrowed. -EADDRINUSE where "vsock" is there already. */

@@ -119,7 +119,7 @@ void vsock_mux_start_timer(struct vsock_conn *conn)
 
 	list_remove(&conn->timed_link);
 	first = list_empty(&mux->timed);
-	conn->deadline = now_ns() + VSOCK_TIMEOUT_NS;
+	conn->deadline = now_ns() + mux->config.timeout_ns;
 	list_append(&mux->timed, &conn->timed_link);
 	/* Otherwise the timer is armed for an earlier one, and then looks again. */
 	if (first)
