@@ -70,6 +70,9 @@ static int create_virtio(struct devices *devices, const struct device_slot *slot
 			 struct virtio_device **ret)
 {
 	switch (slot->kind) {
+	case DEVICE_VSOCK:
+		return virtio_vsock_create(devices->config->vsock_dirfd, GUEST_CID, devices->loop,
+					   ret);
 	case DEVICE_RNG:
 		return virtio_rng_create(ret);
 	case DEVICE_BLK:
@@ -148,8 +151,8 @@ void devices_pause(struct devices *devices, bool on)
 	for (unsigned i = 0; i < devices->n; i++) {
 		struct virtio_device *virtio = devices->devices[i].virtio;
 
-		if (virtio && virtio->ops->pause)
-			virtio->ops->pause(virtio, on);
+		if (virtio)
+			virtio_pause(virtio, on);
 	}
 }
 
