@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/plan.h"
+
+#include <limits.h>
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What every container has in /dev, by the runtime-spec. */
+static const struct {
+	const char *path;
+	uint32_t major, minor;
+} default_devices[] = {
+	{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
+	{"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
+};
+
+static const struct {
+	const char *path, *target;
+} default_links[] = {
+	{"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
+	{"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
+	{"/dev/ptmx", "pts/ptmx"},
+};
+
+static const char *const mount_types[] = {
+	"proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2",
+};
+
+bool plan_is_id(const char *id)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_.+-";
+	size_t len = strlen(id);
+
+	return len > 0 && len <= 128 && strspn(id, chars) == len && !strchr("_.+-", id[0]);
+}
+
+/* Absolute, short enough for the kernel, without "..": what it leads to is judged when opened. */
+static int check_path(const char *what, const char *path, struct err *err)
+{
+	if (path[0] != '/' || strlen(path) >= PATH_MAX)
+		return err_set(err, EINVAL, "%s: \"%.128s\" is not an absolute path", what, path);
+	for (const char *p = path; (p = strstr(p, "/.."));) {
+		p += 3;
+		if (!*p || *p == '/')
+			return err_set(err, EINVAL, "%s: \"%.128s\" has a \"..\"", what, path);
+	}
+	return 0;
+}
+
+static struct op *add_op(struct plan *plan, enum op_kind kind, const char *path, const char *value)
+{
+	struct op *op = &plan->ops[plan->n_ops++];
+
+	*op = (struct op){.kind = kind, .path = path, .value = value};
+	return op;
+}
+
+static int plan_mount(struct plan *plan, const Spec__Mount *mount, struct err *err)
+{
+	const char *dest = mount->destination;
+	struct op *op;
+	bool known = false;
+	int r;
+
+	r = check_path("mounts", dest, err);
+	if (r < 0)
+		return r;
+	op = add_op(plan, OP_MOUNT, dest, NULL);
+	op->mount = calloc(1, sizeof(*op->mount));
+	if (!op->mount)
+		return err_set(err, ENOMEM, "mounts: out of memory");
+	r = options_parse(mount->options, mount->n_options, &op->mount->options, err);
+	if (r < 0)
+		return err_wrap(err, "mounts: %.128s", dest);
+	if (op->mount->options.bind || !strcmp(mount->type, "bind"))
+		return err_set(err, ENOSYS,
+			       "mounts: %.128s: bind mounts of host paths are not supported yet",
+			       dest);
+	for (size_t i = 0; i < ARRAY_SIZE(mount_types); i++)
+		known |= !strcmp(mount->type, mount_types[i]);
+	if (!known)
+		return err_set(err, ENOSYS, "mounts: %.128s: type \"%.32s\" is not supported yet",
+			       dest, mount->type);
+	if (!strcmp(mount->type, "mqueue") && !(plan->namespaces & CLONE_NEWIPC))
+		return err_set(err, EINVAL, "mounts: %.128s: mqueue needs an ipc namespace", dest);
+	/* The guest has the unified hierarchy only; "cgroup" is what specs call either. */
+	op->mount->type = !strcmp(mount->type, "cgroup") ? "cgroup2" : mount->type;
+	op->mount->source = mount->source[0] ? mount->source : mount->type;
+	return 0;
+}
+
+static int plan_device(struct plan *plan, const Spec__Device *dev, struct err *err)
+{
+	struct op *op;
+	mode_t type;
+	int r;
+
+	r = check_path("linux.devices", dev->path, err);
+	if (r < 0)
+		return r;
+	if (!strcmp(dev->type, "c") || !strcmp(dev->type, "u"))
+		type = S_IFCHR;
+	else if (!strcmp(dev->type, "b"))
+		type = S_IFBLK;
+	else if (!strcmp(dev->type, "p"))
+		type = S_IFIFO;
+	else
+		return err_set(err, EINVAL, "linux.devices: %.128s: type \"%.8s\" is none of c b p",
+			       dev->path, dev->type);
+	/* MINORBITS of the kernel are 20, the majors are what is left of 32 bits. */
+	if (type != S_IFIFO &&
+	    (dev->major < 0 || dev->major >= 1 << 12 || dev->minor < 0 || dev->minor >= 1 << 20))
+		return err_set(err, EINVAL, "linux.devices: %.128s: no such device number",
+			       dev->path);
+	if (dev->file_mode & ~07777u)
+		return err_set(err, EINVAL, "linux.devices: %.128s: bad fileMode", dev->path);
+	if (plan->namespaces & CLONE_NEWUSER)
+		return err_set(err, ENOSYS,
+			       "linux.devices: %.128s: not supported yet with a user namespace",
+			       dev->path);
+	op = add_op(plan, OP_DEVICE, dev->path, NULL);
+	op->device.mode = type | (dev->file_mode ? dev->file_mode : 0666);
+	op->device.uid = dev->uid;
+	op->device.gid = dev->gid;
+	op->device.major = (uint32_t)dev->major;
+	op->device.minor = (uint32_t)dev->minor;
+	return 0;
+}
+
+static int plan_names(struct plan *plan, const Spec__Spec *spec, struct err *err)
+{
+	/* Without a namespace of its own the container would rename the pod. */
+	if ((spec->hostname[0] || spec->domainname[0]) && !(plan->namespaces & CLONE_NEWUTS))
+		return err_set(err, EINVAL, "hostname and domainname need a uts namespace");
+	if (strlen(spec->hostname) > 64 || strlen(spec->domainname) > 64)
+		return err_set(err, EINVAL, "hostname or domainname is longer than 64 bytes");
+	if (spec->hostname[0])
+		add_op(plan, OP_HOSTNAME, NULL, spec->hostname);
+	if (spec->domainname[0])
+		add_op(plan, OP_DOMAINNAME, NULL, spec->domainname);
+	if (plan->namespaces & CLONE_NEWNET)
+		add_op(plan, OP_LOOPBACK, NULL, NULL);
+	return 0;
+}
+
+static int plan_dev(struct plan *plan, const Spec__Linux *linux_spec, struct err *err)
+{
+	for (size_t i = 0; i < linux_spec->n_devices; i++) {
+		int r = plan_device(plan, linux_spec->devices[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
+		struct op *op = add_op(plan, OP_DEVICE, default_devices[i].path, NULL);
+
+		op->device.mode = S_IFCHR | 0666;
+		op->device.major = default_devices[i].major;
+		op->device.minor = default_devices[i].minor;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(default_links); i++)
+		add_op(plan, OP_SYMLINK, default_links[i].path, default_links[i].target);
+	return 0;
+}
+
+static int plan_paths(struct plan *plan, char *const *paths, size_t n, enum op_kind kind,
+		      struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = check_path(kind == OP_MASK ? "linux.maskedPaths" : "linux.readonlyPaths",
+				   paths[i], err);
+
+		if (r < 0)
+			return r;
+		add_op(plan, kind, paths[i], NULL);
+	}
+	return 0;
+}
+
+static int plan_ops(struct plan *plan, const Spec__Spec *spec, struct err *err)
+{
+	const Spec__Linux *linux_spec = spec->linux;
+	struct op *op;
+	int r;
+
+	r = plan_names(plan, spec, err);
+	for (size_t i = 0; r >= 0 && i < linux_spec->n_sysctl; i++) {
+		const Spec__KeyValue *kv = linux_spec->sysctl[i];
+
+		r = plan_linux_sysctl(kv->key, kv->value, plan->namespaces, err);
+		if (r >= 0)
+			add_op(plan, OP_SYSCTL, kv->key, kv->value);
+	}
+	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
+		r = plan_mount(plan, spec->mounts[i], err);
+	if (r >= 0)
+		r = plan_dev(plan, linux_spec, err);
+	if (r < 0)
+		return r;
+	add_op(plan, OP_CWD, plan->process.cwd, NULL);
+	/* Last what takes away: nothing needs to be made beneath it any more. */
+	r = plan_paths(plan, linux_spec->readonly_paths, linux_spec->n_readonly_paths, OP_READONLY,
+		       err);
+	if (r >= 0)
+		r = plan_paths(plan, linux_spec->masked_paths, linux_spec->n_masked_paths, OP_MASK,
+			       err);
+	if (r < 0)
+		return r;
+	if (spec->root_readonly)
+		add_op(plan, OP_ROOT_READONLY, NULL, NULL);
+	op = add_op(plan, OP_PROPAGATION, NULL, NULL);
+	if (options_propagation(linux_spec->rootfs_propagation, &op->propagation.flag,
+				&op->propagation.recursive) < 0)
+		return err_set(err, EINVAL, "linux.rootfsPropagation: no such value: %.32s",
+			       linux_spec->rootfs_propagation);
+	if (!op->propagation.flag)
+		plan->n_ops--;
+	return 0;
+}
+
+static int count_ops(const Spec__Spec *spec, size_t *ret, struct err *err)
+{
+	const Spec__Linux *l = spec->linux;
+	size_t n = spec->n_mounts + l->n_devices + l->n_sysctl + l->n_masked_paths +
+		   l->n_readonly_paths;
+
+	if (n > PLAN_MAX_OPS)
+		return err_set(err, E2BIG, "more than %d mounts, devices, sysctls and paths",
+			       PLAN_MAX_OPS);
+	*ret = n + ARRAY_SIZE(default_devices) + ARRAY_SIZE(default_links) + 8;
+	return 0;
+}
+
+int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
+{
+	_cleanup_plan_ struct plan plan = {0};
+	size_t max_ops = 0;
+	int r;
+
+	if (!spec || !spec->linux || !spec->process)
+		return err_set(err, EINVAL, "the spec has no process or no linux object");
+	r = count_ops(spec, &max_ops, err);
+	if (r < 0)
+		return r;
+	plan.ops = calloc(max_ops, sizeof(*plan.ops));
+	if (!plan.ops)
+		return err_set(err, ENOMEM, "out of memory");
+	r = plan_linux_namespaces(spec->linux, &plan, err);
+	if (r >= 0)
+		r = plan_linux_cgroup(spec->linux->resources, &plan, err);
+	if (r >= 0)
+		r = plan_linux_devices(spec->linux->resources, &plan, err);
+	if (r >= 0)
+		r = plan_process(spec->process, &plan.process, err);
+	if (r >= 0)
+		r = plan_ops(&plan, spec, err);
+	if (r < 0)
+		return r;
+	*ret = plan;
+	plan = (struct plan){0};
+	return 0;
+}
+
+void plan_finish(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		if (plan->ops[i].kind == OP_MOUNT)
+			free(plan->ops[i].mount);
+	}
+	free(plan->ops);
+	free(plan->uid_map);
+	free(plan->gid_map);
+	free(plan->cgroup);
+	free(plan->rules);
+	plan_process_finish(&plan->process);
+	*plan = (struct plan){0};
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of Operation: a container is planned, then executed.
+ *
+ * plan_make() turns the spec that came over the wire into a flat list of operations and a few
+ * values, and refuses, by name, everything that it does not understand: after it nothing is left to
+ * judge. It is pure: no system call, no state, so golden tests and a fuzzer run it anywhere. The
+ * executor (cgroup.c in the agent, child.c and mount.c in the container's first process) walks the
+ * list from first to last.
+ *
+ * A plan points into the spec's strings: the spec must outlive it.
+ */
+#ifndef AGENT_PLAN_H
+#define AGENT_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "agent.pb-c.h"
+#include "agent/caps.h"
+#include "agent/devfilter.h"
+#include "agent/options.h"
+#include "common/cleanup.h"
+#include "common/err.h"
+
+#define PLAN_MAX_OPS    4096
+#define PLAN_MAX_GROUPS 1024
+
+enum op_kind {
+	OP_HOSTNAME,      /* value */
+	OP_DOMAINNAME,    /* value */
+	OP_LOOPBACK,      /* brings the new network namespace's lo up */
+	OP_SYSCTL,        /* path: dotted name; value */
+	OP_MOUNT,         /* path, mount */
+	OP_DEVICE,        /* path, device: kept where it is there already */
+	OP_SYMLINK,       /* path, value: kept where something is there already */
+	OP_CWD,           /* path: made where it is missing */
+	OP_MASK,          /* path: skipped where it is missing */
+	OP_READONLY,      /* path: skipped where it is missing */
+	OP_ROOT_READONLY, /* after all that is made in it */
+	OP_PROPAGATION,   /* flags of the root, once it is "/" */
+};
+
+struct op {
+	enum op_kind kind;
+	const char *path, *value;
+	union {
+		struct {
+			const char *type, *source;
+			struct mount_options options;
+		} * mount;
+		struct {
+			mode_t mode; /* with S_IFCHR, S_IFBLK or S_IFIFO */
+			uint32_t uid, gid;
+			uint32_t major, minor;
+		} device;
+		struct {
+			uint64_t flag;
+			bool recursive;
+		} propagation;
+	};
+};
+
+/* A value for a file in the container's cgroup directory. */
+struct cgroup_value {
+	const char *file;
+	const char *text; /* NULL: number holds it */
+	char number[48];
+	bool may_lack; /* the kernel may come without this file, and then without what it limits */
+};
+
+struct plan_rlimit {
+	int resource;
+	struct rlimit limit;
+};
+
+struct process_plan {
+	char **argv; /* NULL-terminated; the strings are the spec's */
+	char **envp; /* NULL-terminated, with one more slot free, for HOME */
+	size_t n_env;
+	bool has_home;
+	const char *cwd;
+	const char *username; /* NULL: uid and gid hold */
+	uint32_t uid, gid;
+	const uint32_t *groups;
+	size_t n_groups;
+	mode_t umask;
+	bool terminal;
+	uint16_t rows, columns;
+	bool has_caps;
+	struct caps caps;
+	struct plan_rlimit *rlimits;
+	size_t n_rlimits;
+	bool no_new_privs;
+	int oom_score_adj;
+};
+
+struct plan_idmap {
+	uint32_t container_id, host_id, size;
+};
+
+struct plan {
+	uint64_t namespaces; /* CLONE_NEW* of the namespaces that the container gets for itself */
+	const char *hostname;
+	struct plan_idmap *uid_map, *gid_map;
+	size_t n_uid_map, n_gid_map;
+	struct cgroup_value *cgroup;
+	size_t n_cgroup;
+	struct device_rule *rules;
+	size_t n_rules;
+	struct op *ops;
+	size_t n_ops;
+	struct process_plan process;
+};
+
+/* -EINVAL, -ENOSYS or -E2BIG with one line that names the field. *ret is freed by plan_finish(). */
+int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err);
+void plan_finish(struct plan *plan);
+#define _cleanup_plan_ __attribute__((cleanup(plan_finish)))
+
+/* The process alone, for an exec. */
+int plan_process(const Spec__Process *process, struct process_plan *ret, struct err *err);
+void plan_process_finish(struct process_plan *plan);
+#define _cleanup_process_plan_ __attribute__((cleanup(plan_process_finish)))
+
+/* True for a container's or exec's id: up to 128 of [A-Za-z0-9_.+-], a letter or digit first. */
+bool plan_is_id(const char *id);
+
+/* The parts of plan_make() that fill one array each (plan_linux.c). */
+int plan_linux_cgroup(const Spec__Resources *res, struct plan *plan, struct err *err);
+int plan_linux_devices(const Spec__Resources *res, struct plan *plan, struct err *err);
+int plan_linux_namespaces(const Spec__Linux *linux_spec, struct plan *plan, struct err *err);
+int plan_linux_sysctl(const char *name, const char *value, uint64_t namespaces, struct err *err);
+
+/* The plan as text, one operation a line, for golden tests and --debug. The caller frees. */
+char *plan_print(const struct plan *plan);
+
+#endif

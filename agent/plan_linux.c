@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include <linux/sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/plan.h"
+
+static const struct {
+	const char *name;
+	uint64_t flag;
+} namespace_types[] = {
+	{"pid", CLONE_NEWPID},       {"network", CLONE_NEWNET}, {"mount", CLONE_NEWNS},
+	{"ipc", CLONE_NEWIPC},       {"uts", CLONE_NEWUTS},     {"user", CLONE_NEWUSER},
+	{"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME},
+};
+
+/* Sysctls that belong to a namespace; all others are the whole pod's. */
+static const struct {
+	const char *prefix; /* with a dot at the end: everything beneath */
+	uint64_t flag;
+} sysctls[] = {
+	{"kernel.msgmax", CLONE_NEWIPC},     {"kernel.msgmnb", CLONE_NEWIPC},
+	{"kernel.msgmni", CLONE_NEWIPC},     {"kernel.sem", CLONE_NEWIPC},
+	{"kernel.shmall", CLONE_NEWIPC},     {"kernel.shmmax", CLONE_NEWIPC},
+	{"kernel.shmmni", CLONE_NEWIPC},     {"kernel.shm_rmid_forced", CLONE_NEWIPC},
+	{"fs.mqueue.", CLONE_NEWIPC},        {"net.", CLONE_NEWNET},
+	{"kernel.domainname", CLONE_NEWUTS}, {"kernel.hostname", CLONE_NEWUTS},
+};
+
+static int plan_idmaps(Spec__IdMapping *const *from, size_t n, struct plan_idmap **ret,
+		       size_t *ret_n, const char *what, struct err *err)
+{
+	struct plan_idmap *maps;
+
+	/* UID_GID_MAP_MAX_EXTENTS of the kernel. */
+	if (!n || n > 340)
+		return err_set(err, EINVAL, "linux.%s: a user namespace wants 1 to 340 of them",
+			       what);
+	maps = calloc(n, sizeof(*maps));
+	if (!maps)
+		return err_set(err, ENOMEM, "linux.%s: out of memory", what);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t size = from[i]->size;
+
+		if (!size || from[i]->container_id + size > UINT32_MAX ||
+		    from[i]->host_id + size > UINT32_MAX) {
+			free(maps);
+			return err_set(err, EINVAL, "linux.%s: mapping %zu is empty or too long",
+				       what, i);
+		}
+		maps[i] =
+			(struct plan_idmap){from[i]->container_id, from[i]->host_id, from[i]->size};
+	}
+	*ret = maps;
+	*ret_n = n;
+	return 0;
+}
+
+static int plan_one_namespace(const Spec__Namespace *ns, struct plan *plan, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(namespace_types); i++) {
+		uint64_t flag = namespace_types[i].flag;
+
+		if (strcmp(ns->type, namespace_types[i].name) != 0)
+			continue;
+		if (ns->path[0])
+			return err_set(err, ENOSYS,
+				       "linux.namespaces: joining a %s namespace by path is not "
+				       "supported yet",
+				       ns->type);
+		if (plan->namespaces & flag)
+			return err_set(err, EINVAL, "linux.namespaces: %s twice", ns->type);
+		plan->namespaces |= flag;
+		return 0;
+	}
+	return err_set(err, EINVAL, "linux.namespaces: no such type: %.32s", ns->type);
+}
+
+int plan_linux_namespaces(const Spec__Linux *l, struct plan *plan, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < l->n_namespaces; i++) {
+		r = plan_one_namespace(l->namespaces[i], plan, err);
+		if (r < 0)
+			return r;
+	}
+	/* In the pod's own mount or pid namespace a container would see the agent. */
+	if (!(plan->namespaces & CLONE_NEWNS))
+		return err_set(err, EINVAL,
+			       "linux.namespaces: a container needs a mount namespace");
+	if (!(plan->namespaces & CLONE_NEWPID))
+		return err_set(
+			err, ENOSYS,
+			"linux.namespaces: a container without a pid namespace of its own is "
+			"not supported yet");
+	/* Always, asked for or not: else /sys/fs/cgroup would show every container of the pod. */
+	plan->namespaces |= CLONE_NEWCGROUP;
+	if (!(plan->namespaces & CLONE_NEWUSER)) {
+		if (l->n_uid_mappings || l->n_gid_mappings)
+			return err_set(err, EINVAL,
+				       "linux.uidMappings and gidMappings need a user namespace");
+		return 0;
+	}
+	r = plan_idmaps(l->uid_mappings, l->n_uid_mappings, &plan->uid_map, &plan->n_uid_map,
+			"uidMappings", err);
+	if (r >= 0)
+		r = plan_idmaps(l->gid_mappings, l->n_gid_mappings, &plan->gid_map,
+				&plan->n_gid_map, "gidMappings", err);
+	return r;
+}
+
+/* --- cgroup -------------------------------------------------------------------------------- */
+
+static struct cgroup_value *add_value(struct plan *plan, const char *file, const char *text)
+{
+	struct cgroup_value *value = &plan->cgroup[plan->n_cgroup++];
+
+	*value = (struct cgroup_value){.file = file, .text = text};
+	return value;
+}
+
+/* 0: unset, -1: "max". */
+static int add_limit(struct plan *plan, const char *file, int64_t v, struct err *err)
+{
+	struct cgroup_value *value;
+
+	if (!v)
+		return 0;
+	if (v < -1)
+		return err_set(err, EINVAL, "linux.resources: %s: %" PRId64, file, v);
+	if (v == -1) {
+		add_value(plan, file, "max");
+		return 0;
+	}
+	value = add_value(plan, file, NULL);
+	snprintf(value->number, sizeof(value->number), "%" PRId64, v);
+	return 0;
+}
+
+static int plan_cpu(const Spec__Resources *res, struct plan *plan, struct err *err)
+{
+	struct cgroup_value *value;
+
+	if (res->cpu_weight) {
+		if (res->cpu_weight > 10000)
+			return err_set(err, EINVAL, "linux.resources: cpu.weight: %" PRIu64,
+				       res->cpu_weight);
+		value = add_value(plan, "cpu.weight", NULL);
+		snprintf(value->number, sizeof(value->number), "%" PRIu64, res->cpu_weight);
+	}
+	if (res->cpu_quota_us < -1)
+		return err_set(err, EINVAL, "linux.resources: cpu quota: %" PRId64,
+			       res->cpu_quota_us);
+	if (res->cpu_quota_us || res->cpu_period_us) {
+		uint64_t period = res->cpu_period_us ? res->cpu_period_us : 100000;
+
+		value = add_value(plan, "cpu.max", NULL);
+		if (res->cpu_quota_us > 0)
+			snprintf(value->number, sizeof(value->number), "%" PRId64 " %" PRIu64,
+				 res->cpu_quota_us, period);
+		else
+			snprintf(value->number, sizeof(value->number), "max %" PRIu64, period);
+	}
+	if (res->cpuset_cpus[0])
+		add_value(plan, "cpuset.cpus", res->cpuset_cpus);
+	if (res->cpuset_mems[0])
+		add_value(plan, "cpuset.mems", res->cpuset_mems);
+	return 0;
+}
+
+/* A key is a file of the container's own cgroup, and not one that moves processes or structure. */
+static int check_unified(const Spec__KeyValue *kv, struct err *err)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_.-";
+	const char *dot = strchr(kv->key, '.');
+
+	if (!dot || dot == kv->key || strlen(kv->key) > 64 ||
+	    strspn(kv->key, chars) != strlen(kv->key) || !strncmp(kv->key, "cgroup.", 7))
+		return err_set(err, EINVAL, "linux.resources.unified: no such key: %.64s", kv->key);
+	if (!kv->value[0] || strlen(kv->value) > 4096)
+		return err_set(err, EINVAL, "linux.resources.unified: %s: bad value", kv->key);
+	return 0;
+}
+
+int plan_linux_cgroup(const Spec__Resources *res, struct plan *plan, struct err *err)
+{
+	int r;
+
+	if (!res)
+		return 0;
+	if (res->n_unified > 256)
+		return err_set(err, E2BIG, "linux.resources.unified: more than 256");
+	plan->cgroup = calloc(res->n_unified + 16, sizeof(*plan->cgroup));
+	if (!plan->cgroup)
+		return err_set(err, ENOMEM, "linux.resources: out of memory");
+	r = add_limit(plan, "memory.max", res->memory_limit, err);
+	if (r >= 0)
+		r = add_limit(plan, "memory.low", res->memory_low, err);
+	if (r >= 0 && res->memory_swap) {
+		r = add_limit(plan, "memory.swap.max", res->memory_swap, err);
+		if (r >= 0)
+			plan->cgroup[plan->n_cgroup - 1].may_lack = true;
+	}
+	if (r >= 0)
+		r = plan_cpu(res, plan, err);
+	if (r >= 0)
+		r = add_limit(plan, "pids.max", res->pids_limit, err);
+	for (size_t i = 0; r >= 0 && i < res->n_unified; i++) {
+		r = check_unified(res->unified[i], err);
+		if (r >= 0)
+			add_value(plan, res->unified[i]->key, res->unified[i]->value);
+	}
+	return r;
+}
+
+/* --- devices ------------------------------------------------------------------------------- */
+
+/* Always allowed, by the runtime-spec and every runtime: after the spec's own rules. */
+static const struct device_rule default_rules[] = {
+	{true, BPF_DEVCG_DEV_CHAR, DEVFILTER_ANY, DEVFILTER_ANY, BPF_DEVCG_ACC_MKNOD},
+	{true, BPF_DEVCG_DEV_BLOCK, DEVFILTER_ANY, DEVFILTER_ANY, BPF_DEVCG_ACC_MKNOD},
+	{true, BPF_DEVCG_DEV_CHAR, 1, 3, 7},               /* null */
+	{true, BPF_DEVCG_DEV_CHAR, 1, 5, 7},               /* zero */
+	{true, BPF_DEVCG_DEV_CHAR, 1, 7, 7},               /* full */
+	{true, BPF_DEVCG_DEV_CHAR, 1, 8, 7},               /* random */
+	{true, BPF_DEVCG_DEV_CHAR, 1, 9, 7},               /* urandom */
+	{true, BPF_DEVCG_DEV_CHAR, 5, 0, 7},               /* tty */
+	{true, BPF_DEVCG_DEV_CHAR, 5, 2, 7},               /* ptmx */
+	{true, BPF_DEVCG_DEV_CHAR, 136, DEVFILTER_ANY, 7}, /* pts */
+};
+
+static int plan_rule(const Spec__DeviceRule *from, struct device_rule *to, struct err *err)
+{
+	const char *type = from->type;
+
+	*to = (struct device_rule){
+		.allow = from->allow, .major = from->major, .minor = from->minor};
+	if (!strcmp(type, "c"))
+		to->type = BPF_DEVCG_DEV_CHAR;
+	else if (!strcmp(type, "b"))
+		to->type = BPF_DEVCG_DEV_BLOCK;
+	else if (!strcmp(type, "a") || !type[0])
+		to->type = 0;
+	else
+		return err_set(err, EINVAL,
+			       "linux.resources.devices: type \"%.8s\" is none of a b c", type);
+	/* As in cgroup v1: a rule for all devices is for every number of them. */
+	if (!to->type)
+		to->major = to->minor = DEVFILTER_ANY;
+	if (to->major < -1 || to->major > INT32_MAX || to->minor < -1 || to->minor > INT32_MAX)
+		return err_set(err, EINVAL, "linux.resources.devices: no such device number");
+	for (const char *p = from->access; *p; p++) {
+		if (*p == 'r')
+			to->access |= BPF_DEVCG_ACC_READ;
+		else if (*p == 'w')
+			to->access |= BPF_DEVCG_ACC_WRITE;
+		else if (*p == 'm')
+			to->access |= BPF_DEVCG_ACC_MKNOD;
+		else
+			return err_set(err, EINVAL,
+				       "linux.resources.devices: access \"%.8s\" is not of rwm",
+				       from->access);
+	}
+	/* An absent access means all of it. */
+	if (!to->access)
+		to->access = 7;
+	return 0;
+}
+
+int plan_linux_devices(const Spec__Resources *res, struct plan *plan, struct err *err)
+{
+	size_t n = res ? res->n_devices : 0;
+
+	if (n + ARRAY_SIZE(default_rules) > DEVFILTER_MAX_RULES)
+		return err_set(err, E2BIG, "linux.resources.devices: too many");
+	plan->rules = calloc(n + ARRAY_SIZE(default_rules), sizeof(*plan->rules));
+	if (!plan->rules)
+		return err_set(err, ENOMEM, "linux.resources.devices: out of memory");
+	for (size_t i = 0; i < n; i++) {
+		int r = plan_rule(res->devices[i], &plan->rules[plan->n_rules++], err);
+
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(default_rules); i++)
+		plan->rules[plan->n_rules++] = default_rules[i];
+	return 0;
+}
+
+int plan_linux_sysctl(const char *name, const char *value, uint64_t namespaces, struct err *err)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_.-";
+
+	if (strlen(name) > 128 || strspn(name, chars) != strlen(name) || strstr(name, "..") ||
+	    strlen(value) > 1024)
+		return err_set(err, EINVAL, "linux.sysctl: no such name or value: %.64s", name);
+	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+		const char *prefix = sysctls[i].prefix;
+		size_t len = strlen(prefix);
+		bool beneath = prefix[len - 1] == '.';
+
+		if (beneath ? strncmp(name, prefix, len) != 0 : strcmp(name, prefix) != 0)
+			continue;
+		if (!(namespaces & sysctls[i].flag))
+			return err_set(err, EINVAL,
+				       "linux.sysctl: %s needs a namespace that the container "
+				       "does not have",
+				       name);
+		return 0;
+	}
+	return err_set(err, EINVAL, "linux.sysctl: %s is not in a namespace of the container",
+		       name);
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/plan.h"
+#include "common/strbuf.h"
+
+static const char *const op_names[] = {
+	[OP_HOSTNAME] = "hostname",
+	[OP_DOMAINNAME] = "domainname",
+	[OP_LOOPBACK] = "loopback",
+	[OP_SYSCTL] = "sysctl",
+	[OP_MOUNT] = "mount",
+	[OP_DEVICE] = "device",
+	[OP_SYMLINK] = "symlink",
+	[OP_CWD] = "cwd",
+	[OP_MASK] = "mask",
+	[OP_READONLY] = "readonly",
+	[OP_ROOT_READONLY] = "root-readonly",
+	[OP_PROPAGATION] = "propagation",
+};
+
+_Static_assert(ARRAY_SIZE(op_names) == OP_PROPAGATION + 1, "an operation has no name");
+
+static void print_namespaces(struct strbuf *sb, uint64_t flags)
+{
+	static const struct {
+		uint64_t flag;
+		const char *name;
+	} names[] = {
+		{CLONE_NEWUSER, "user"},     {CLONE_NEWPID, "pid"},   {CLONE_NEWNS, "mount"},
+		{CLONE_NEWNET, "network"},   {CLONE_NEWIPC, "ipc"},   {CLONE_NEWUTS, "uts"},
+		{CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
+	};
+
+	strbuf_addf(sb, "namespaces");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (flags & names[i].flag)
+			strbuf_addf(sb, " %s", names[i].name);
+	}
+	strbuf_addf(sb, "\n");
+}
+
+static void print_maps(struct strbuf *sb, const char *what, const struct plan_idmap *maps, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		strbuf_addf(sb, "%s %u %u %u\n", what, maps[i].container_id, maps[i].host_id,
+			    maps[i].size);
+}
+
+static void print_rule(struct strbuf *sb, const struct device_rule *rule)
+{
+	strbuf_addf(sb, "rule %s %c", rule->allow ? "allow" : "deny",
+		    rule->type == 0                     ? 'a'
+		    : rule->type == BPF_DEVCG_DEV_BLOCK ? 'b'
+							: 'c');
+	if (rule->major == DEVFILTER_ANY)
+		strbuf_addf(sb, " *:");
+	else
+		strbuf_addf(sb, " %" PRId64 ":", rule->major);
+	if (rule->minor == DEVFILTER_ANY)
+		strbuf_addf(sb, "* ");
+	else
+		strbuf_addf(sb, "%" PRId64 " ", rule->minor);
+	strbuf_addf(sb, "%s%s%s\n", rule->access & BPF_DEVCG_ACC_READ ? "r" : "",
+		    rule->access & BPF_DEVCG_ACC_WRITE ? "w" : "",
+		    rule->access & BPF_DEVCG_ACC_MKNOD ? "m" : "");
+}
+
+static void print_mount(struct strbuf *sb, const struct op *op)
+{
+	const struct mount_options *o = &op->mount->options;
+
+	strbuf_addf(sb, " %s %s", op->mount->type, op->mount->source);
+	if (o->attr_set || o->attr_clr)
+		strbuf_addf(sb, " set=%#" PRIx64 " clr=%#" PRIx64, o->attr_set, o->attr_clr);
+	if (o->rec_set || o->rec_clr)
+		strbuf_addf(sb, " rset=%#" PRIx64 " rclr=%#" PRIx64, o->rec_set, o->rec_clr);
+	if (o->propagation)
+		strbuf_addf(sb, " propagation=%#" PRIx64 "%s", o->propagation,
+			    o->propagation_rec ? " recursive" : "");
+	for (size_t i = 0; i < o->n_data; i++)
+		strbuf_addf(sb, " %s", o->data[i]);
+}
+
+static void print_op(struct strbuf *sb, const struct op *op)
+{
+	strbuf_addf(sb, "%s", op_names[op->kind]);
+	if (op->path)
+		strbuf_addf(sb, " %s", op->path);
+	if (op->value)
+		strbuf_addf(sb, " %s", op->value);
+	switch (op->kind) {
+	case OP_MOUNT:
+		print_mount(sb, op);
+		break;
+	case OP_DEVICE:
+		strbuf_addf(sb, " %06o %u:%u %u:%u", op->device.mode, op->device.major,
+			    op->device.minor, op->device.uid, op->device.gid);
+		break;
+	case OP_PROPAGATION:
+		strbuf_addf(sb, " %#" PRIx64 "%s", op->propagation.flag,
+			    op->propagation.recursive ? " recursive" : "");
+		break;
+	default:
+		break;
+	}
+	strbuf_addf(sb, "\n");
+}
+
+static void print_process(struct strbuf *sb, const struct process_plan *p)
+{
+	for (char **s = p->argv; *s; s++)
+		strbuf_addf(sb, "arg %s\n", *s);
+	for (char **s = p->envp; *s; s++)
+		strbuf_addf(sb, "env %s\n", *s);
+	strbuf_addf(sb, "process cwd=%s umask=%03o oom=%d%s\n", p->cwd, p->umask, p->oom_score_adj,
+		    p->no_new_privs ? " no_new_privs" : "");
+	if (p->username)
+		strbuf_addf(sb, "user %s\n", p->username);
+	else
+		strbuf_addf(sb, "user %u:%u\n", p->uid, p->gid);
+	for (size_t i = 0; i < p->n_groups; i++)
+		strbuf_addf(sb, "group %u\n", p->groups[i]);
+	if (p->terminal)
+		strbuf_addf(sb, "terminal %ux%u\n", p->columns, p->rows);
+	if (p->has_caps)
+		strbuf_addf(sb,
+			    "caps b=%#" PRIx64 " e=%#" PRIx64 " i=%#" PRIx64 " p=%#" PRIx64
+			    " a=%#" PRIx64 "\n",
+			    p->caps.bounding, p->caps.effective, p->caps.inheritable,
+			    p->caps.permitted, p->caps.ambient);
+	for (size_t i = 0; i < p->n_rlimits; i++)
+		strbuf_addf(sb, "rlimit %d %" PRIu64 " %" PRIu64 "\n", p->rlimits[i].resource,
+			    (uint64_t)p->rlimits[i].limit.rlim_cur,
+			    (uint64_t)p->rlimits[i].limit.rlim_max);
+}
+
+char *plan_print(const struct plan *plan)
+{
+	struct strbuf sb = {0};
+
+	print_namespaces(&sb, plan->namespaces);
+	print_maps(&sb, "uidmap", plan->uid_map, plan->n_uid_map);
+	print_maps(&sb, "gidmap", plan->gid_map, plan->n_gid_map);
+	for (size_t i = 0; i < plan->n_cgroup; i++)
+		strbuf_addf(&sb, "cgroup %s %s\n", plan->cgroup[i].file,
+			    plan->cgroup[i].text ? plan->cgroup[i].text : plan->cgroup[i].number);
+	for (size_t i = 0; i < plan->n_rules; i++)
+		print_rule(&sb, &plan->rules[i]);
+	for (size_t i = 0; i < plan->n_ops; i++)
+		print_op(&sb, &plan->ops[i]);
+	print_process(&sb, &plan->process);
+	return strbuf_take(&sb);
+}
