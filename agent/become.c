@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of Operation: the last steps before exec, in the order that rights allow: limits and
+ * working directory as root, then the bounding set (needs CAP_SETPCAP), groups and ids, then the
+ * remaining capability sets, no_new_privs last, as nothing may be gained after it. The program is
+ * looked up as the user, inside the container, as the user's own shell would.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+
+#include "agent/child.h"
+#include "agent/report.h"
+#include "agent/user.h"
+#include "common/cleanup.h"
+#include "common/path.h"
+
+#define DEFAULT_PATH       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DEVPTS_SUPER_MAGIC 0x1cd1
+
+static bool is_char_device(int fd, unsigned int major_no, unsigned int minor_no)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == makedev(major_no, minor_no);
+}
+
+/*
+ * The container may have put anything at this name. O_PATH opens nothing yet; once it is known to
+ * be the multiplexer of a devpts, it is opened through the descriptor.
+ */
+static int open_ptmx(int root_fd)
+{
+	_cleanup_close_ int path_fd = -1;
+	struct statfs fs;
+
+	path_fd = path_open_in_root(root_fd, "/dev/pts/ptmx", O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (path_fd < 0)
+		return path_fd;
+	if (fstatfs(path_fd, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC ||
+	    !is_char_device(path_fd, 5, 2))
+		return -ENODEV;
+	close_fd(&path_fd);
+	path_fd = path_open_in_root(root_fd, "/dev/pts/ptmx",
+				    O_RDWR | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	if (path_fd < 0)
+		return path_fd;
+	/* And again, as the name may have been exchanged in between. */
+	if (fstatfs(path_fd, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC ||
+	    !is_char_device(path_fd, 5, 2))
+		return -ENODEV;
+	return TAKE_FD(path_fd);
+}
+
+int child_open_terminal(const struct child_args *args, int root_fd, struct err *err)
+{
+	struct winsize size = {.ws_row = args->process->rows, .ws_col = args->process->columns};
+	struct report report = {.kind = REPORT_TERMINAL};
+	_cleanup_close_ int master = -1;
+	int unlock = 0, slave, r;
+
+	master = open_ptmx(root_fd);
+	if (master < 0)
+		return err_set_errno(err, -master,
+				     "terminal: the container has no usable /dev/pts");
+	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
+		return err_set_errno(err, errno, "terminal: unlocking");
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return err_set_errno(err, errno, "terminal: opening");
+	if (size.ws_row || size.ws_col)
+		ioctl(master, TIOCSWINSZ, &size);
+	r = report_send(args->report_fd, &report, master);
+	if (r < 0) {
+		close(slave);
+		return err_set_errno(err, -r, "terminal: handing over");
+	}
+	return slave;
+}
+
+static int open_null(int root_fd)
+{
+	_cleanup_close_ int fd = -1;
+
+	fd = path_open_in_root(root_fd, "/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	if (!is_char_device(fd, 1, 3))
+		return -ENODEV;
+	close_fd(&fd);
+	fd = path_open_in_root(root_fd, "/dev/null", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+			       0);
+	if (fd >= 0 && !is_char_device(fd, 1, 3))
+		return -ENODEV;
+	return TAKE_FD(fd);
+}
+
+/* Puts the streams onto 0, 1 and 2, and lets the user reopen them by /dev/stdout and the like. */
+static int set_stdio(const struct child_args *args, int root_fd, int tty_fd, uint32_t uid,
+		     struct err *err)
+{
+	_cleanup_close_ int null = -1;
+
+	if (tty_fd >= 0 && ioctl(tty_fd, TIOCSCTTY, 0) < 0)
+		return err_set_errno(err, errno, "terminal: making it the controlling one");
+	for (int i = 0; i < 3; i++) {
+		int fd = tty_fd >= 0 ? tty_fd : args->stdio[i];
+
+		if (fd < 0) {
+			if (null < 0)
+				null = open_null(root_fd);
+			if (null < 0)
+				return err_set_errno(err, -null, "the container's /dev/null");
+			fd = null;
+		} else {
+			/* With a user namespace the pipe's group may have no name there. */
+			if (fchown(fd, uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM)
+				return err_set_errno(err, errno, "stream %d", i);
+		}
+		if (dup2(fd, i) < 0)
+			return err_set_errno(err, errno, "stream %d", i);
+	}
+	if (tty_fd > 2)
+		close(tty_fd);
+	return 0;
+}
+
+/* As root first: docker and runc let a process start in a directory that it could not enter. */
+static int enter_cwd(const char *path, struct err *err)
+{
+	char check[PATH_MAX];
+
+	if (chdir(path) < 0)
+		return err_set_errno(err, errno, "working directory %.256s", path);
+	/* "(unreachable)": a directory outside the root, from where ".." would lead to the agent. */
+	if (!getcwd(check, sizeof(check)) || check[0] != '/')
+		return err_set(err, EINVAL, "working directory %.256s lies outside the root", path);
+	return 0;
+}
+
+static int drop_rights(const struct process_plan *process, const struct passwd_user *user,
+		       struct err *err)
+{
+	int r;
+
+	if (process->has_caps) {
+		r = caps_drop_bounding(process->caps.bounding);
+		if (r < 0)
+			return err_set_errno(err, -r, "bounding capabilities");
+		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+			return err_set_errno(err, errno, "keeping capabilities");
+	}
+	if (setgroups(user->n_groups, user->groups) < 0)
+		return err_set_errno(err, errno, "setting %zu groups", user->n_groups);
+	if (setresgid(user->gid, user->gid, user->gid) < 0)
+		return err_set_errno(err, errno, "becoming group %u", user->gid);
+	if (setresuid(user->uid, user->uid, user->uid) < 0)
+		return err_set_errno(err, errno, "becoming user %u", user->uid);
+	if (process->has_caps) {
+		r = caps_apply(&process->caps);
+		if (r < 0)
+			return err_set_errno(err, -r, "capabilities");
+		if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+			return err_set_errno(err, errno, "capabilities");
+	}
+	if (process->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set_errno(err, errno, "no_new_privs");
+	return 0;
+}
+
+static int become(const struct child_args *args, int root_fd, int tty_fd, char *home,
+		  size_t home_size, struct err *err)
+{
+	const struct process_plan *process = args->process;
+	struct passwd_user user;
+	int r;
+
+	r = user_lookup(process, root_fd, &user, err);
+	if (r < 0)
+		return r;
+	snprintf(home, home_size, "HOME=%s", user.home);
+	r = set_stdio(args, root_fd, tty_fd, user.uid, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < process->n_rlimits; i++) {
+		if (setrlimit((__rlimit_resource_t)process->rlimits[i].resource,
+			      &process->rlimits[i].limit) < 0)
+			return err_set_errno(err, errno, "rlimit %d", process->rlimits[i].resource);
+	}
+	r = enter_cwd(process->cwd, err);
+	if (r < 0)
+		return r;
+	umask(process->umask);
+	return drop_rights(process, &user, err);
+}
+
+/* In place of an empty HOME, or in the slot that the plan left free at the end. */
+static void set_home(const struct process_plan *process, char *home)
+{
+	size_t i = 0;
+
+	while (i < process->n_env && strncmp(process->envp[i], "HOME=", 5) != 0)
+		i++;
+	process->envp[i] = home;
+}
+
+/* Like execvpe(3), but never handing a file without an interpreter to a shell. */
+static int exec_program(const struct process_plan *process)
+{
+	const char *name = process->argv[0], *path = DEFAULT_PATH;
+	int best = ENOENT;
+
+	if (strchr(name, '/')) {
+		execve(name, process->argv, process->envp);
+		return errno;
+	}
+	for (char **var = process->envp; *var; var++) {
+		if (!strncmp(*var, "PATH=", 5))
+			path = *var + 5;
+	}
+	for (const char *next; path; path = next) {
+		size_t len = strcspn(path, ":");
+		char file[PATH_MAX];
+
+		next = path[len] ? path + len + 1 : NULL;
+		/* An empty entry would be the working directory: docker does not look there. */
+		if (!len || (size_t)snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, name) >=
+				    sizeof(file))
+			continue;
+		execve(file, process->argv, process->envp);
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+			return errno;
+		/* A file that is there and may not be run is the better reason. */
+		if (errno == EACCES)
+			best = EACCES;
+	}
+	return best;
+}
+
+void child_become(const struct child_args *args, int root_fd, int tty_fd)
+{
+	const struct process_plan *process = args->process;
+	char home[sizeof(((struct passwd_user *)0)->home) + 8];
+	struct err err = ERR_INIT;
+	int code, status;
+
+	if (become(args, root_fd, tty_fd, home, sizeof(home), &err) < 0)
+		report_fail(args->report_fd, &err, EXIT_NOT_RUNNABLE);
+	if (!process->has_home)
+		set_home(process, home);
+	code = exec_program(process);
+	status = code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
+	if (code == ENOENT && !strchr(process->argv[0], '/'))
+		err_set(&err, code,
+			"exec \"%.256s\": executable file not found in $PATH (exit status %d)",
+			process->argv[0], status);
+	else
+		err_set(&err, code, "exec \"%.256s\": %s (exit status %d)", process->argv[0],
+			strerror(code), status);
+	report_fail(args->report_fd, &err, status);
+}

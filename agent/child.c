@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of Operation: from clone to exec.
+ *
+ *	agent --clone--> helper, in a mount namespace of its own
+ *	                 mounts the root file system (may wait for a disk)
+ *	                 --clone--> init: parent is the agent, in the container's cgroup and namespaces
+ *	                 writes init's id maps, reports CHILD, lets init go on, exits
+ *	init: runs the plan's operations, changes its root, reports READY, waits for the byte,
+ *	      becomes the user, execs
+ *
+ * The helper is needed because a disk cannot be mounted from inside a user namespace, and because
+ * it may wait where the agent must not. An exec's helper joins the namespaces and clones likewise
+ * (join.c), as a pid namespace is entered by children only.
+ *
+ * Both are forks of the agent: they hold copies of its memory and descriptors. The first thing
+ * each does is to close all but what it needs; they are not dumpable (main.c), so that nothing in
+ * the container can look into them before exec. The agent has one thread, so everything that is
+ * safe in a process is safe here.
+ */
+#include "agent/child.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "agent/fsmount.h"
+#include "agent/mount.h"
+#include "agent/report.h"
+#include "agent/rootfs.h"
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/strbuf.h"
+
+static pid_t sys_clone3(struct clone_args *args)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+
+	return pid < 0 ? -errno : pid;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Closes everything from 3 on but the n descriptors in keep, which is sorted in place. */
+static void close_all_but(int *keep, size_t n)
+{
+	unsigned int from = 3;
+
+	qsort(keep, n, sizeof(*keep), compare_fds);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if (keep[i] > (int)from)
+			close_range(from, (unsigned int)keep[i] - 1, 0);
+		from = (unsigned int)keep[i] + 1;
+	}
+	close_range(from, ~0u, 0);
+}
+
+static void reset_signals(void)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int signo = 1; signo < _NSIG; signo++)
+		sigaction(signo, &dfl, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+pid_t child_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+	struct clone_args args = {
+		/* CLONE_PARENT: the agent, not the helper, is told when it dies. */
+		.flags = flags | CLONE_PARENT | CLONE_PIDFD,
+		.pidfd = (uintptr_t)ret_pidfd,
+	};
+
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	return sys_clone3(&args);
+}
+
+void child_announce(const struct child_args *args, pid_t pid, int pidfd, int sync_fd)
+{
+	struct report report = {.kind = REPORT_CHILD, .pid = pid};
+	char go = REPORT_GO;
+
+	/* Before the byte, so that CHILD comes before all that the child reports itself. */
+	if (report_send(args->report_fd, &report, pidfd) < 0 ||
+	    send(sync_fd, &go, 1, MSG_NOSIGNAL) != 1)
+		kill(pid, SIGKILL);
+}
+
+static int write_maps(pid_t pid, const char *file, const struct plan_idmap *maps, size_t n,
+		      struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf text = {0};
+	char path[64];
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = strbuf_addf(&text, "%u %u %u\n", maps[i].container_id, maps[i].host_id,
+				maps[i].size);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	if (r >= 0)
+		r = io_write_value(AT_FDCWD, path, text.data);
+	return r < 0 ? err_set_errno(err, -r, "writing %s", file) : 0;
+}
+
+static int map_ids(pid_t pid, const struct plan *plan, struct err *err)
+{
+	int r;
+
+	if (!(plan->namespaces & CLONE_NEWUSER))
+		return 0;
+	r = write_maps(pid, "uid_map", plan->uid_map, plan->n_uid_map, err);
+	if (r >= 0)
+		r = write_maps(pid, "gid_map", plan->gid_map, plan->n_gid_map, err);
+	return r;
+}
+
+/* Root of the new user namespace; before, it is nobody there and may mount nothing. */
+static int become_mapped_root(void)
+{
+	return setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0 ? -errno
+											  : 0;
+}
+
+/* Puts the detached rootfs where it can be reached, as a mount of this namespace. */
+static int attach_root(int rootfs_fd, struct err *err)
+{
+	int fd;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_set_errno(err, errno, "making all mounts private");
+	if (move_mount(rootfs_fd, "", AT_FDCWD, ROOTFS_WORK, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_set_errno(err, errno, "placing the root file system");
+	fd = open(ROOTFS_WORK, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_set_errno(err, errno, "opening the root file system") : fd;
+}
+
+static int build(const struct child_args *args, int rootfs_fd, int *ret_root, int *ret_tty,
+		 struct err *err)
+{
+	const struct plan *plan = args->plan;
+	_cleanup_close_ int root = -1, tty = -1;
+	int r;
+
+	if ((plan->namespaces & CLONE_NEWUSER) && (r = become_mapped_root()) < 0)
+		return err_set_errno(err, -r, "becoming root of the user namespace");
+	/* Only now: a cgroup namespace's root is where its creator is, and clone3() enters late. */
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return err_set_errno(err, errno, "cgroup namespace");
+	root = attach_root(rootfs_fd, err);
+	if (root < 0)
+		return root;
+	/* Modes of what is made are the plan's, not the agent's taste. */
+	umask(0);
+	r = mount_execute(plan, root, err);
+	if (r < 0)
+		return r;
+	if (args->process->terminal) {
+		tty = child_open_terminal(args, root, err);
+		if (tty < 0)
+			return tty;
+		r = mount_over_file(root, "/dev/console", tty);
+		if (r < 0)
+			return err_set_errno(err, -r, "/dev/console");
+	}
+	r = mount_pivot(root, err);
+	if (r < 0)
+		return r;
+	*ret_root = TAKE_FD(root);
+	*ret_tty = TAKE_FD(tty);
+	return 0;
+}
+
+static void __attribute__((noreturn))
+run_init(const struct child_args *args, int rootfs_fd, int sync_fd)
+{
+	struct report ready = {.kind = REPORT_READY};
+	struct err err = ERR_INIT;
+	int root = -1, tty = -1;
+
+	if (report_wait_go(sync_fd) < 0)
+		_exit(EXIT_SETUP);
+	close(sync_fd);
+	setsid();
+	if (build(args, rootfs_fd, &root, &tty, &err) < 0)
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	close(rootfs_fd);
+	if (report_send(args->report_fd, &ready, -1) < 0 || report_wait_go(args->report_fd) < 0)
+		_exit(EXIT_SETUP);
+	child_become(args, root, tty);
+}
+
+/* The helper of a container. */
+static void __attribute__((noreturn)) run_helper(const struct child_args *args)
+{
+	uint64_t flags = args->plan->namespaces & ~(uint64_t)CLONE_NEWCGROUP;
+	struct err err = ERR_INIT;
+	int rootfs_fd, pidfd = -1, sync[2];
+	pid_t pid;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		err_set_errno(&err, errno, "mount namespace");
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	rootfs_fd = rootfs_mount(args->rootfs, &err);
+	if (rootfs_fd < 0)
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
+		err_set_errno(&err, errno, "socket pair");
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	pid = child_clone(flags, args->cgroup_fd, &pidfd);
+	if (pid < 0) {
+		err_set_errno(&err, -pid, "cloning the container's init");
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	if (!pid) {
+		close(sync[0]);
+		run_init(args, rootfs_fd, sync[1]);
+	}
+	close(sync[1]);
+	if (map_ids(pid, args->plan, &err) < 0) {
+		kill(pid, SIGKILL);
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	child_announce(args, pid, pidfd, sync[0]);
+	_exit(0);
+}
+
+/* Written here, where /proc is still the agent's; the process proper inherits it. */
+static void set_oom_score(int adj)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", adj);
+	io_write_value(AT_FDCWD, "/proc/self/oom_score_adj", text);
+}
+
+/* The agent's own many descriptors are no measure for programs: what Debian's systemd gives them. */
+static void reset_limits(void)
+{
+	struct rlimit files = {.rlim_cur = 1024, .rlim_max = 524288};
+
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
+{
+	struct clone_args clone = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	int keep[] = {args->report_fd, args->cgroup_fd, args->init_pidfd,
+		      args->stdio[0],  args->stdio[1],  args->stdio[2]};
+	pid_t pid;
+
+	/* An exec's helper starts in the container's cgroup: inside the namespaces it could not. */
+	if (!args->plan) {
+		clone.flags |= CLONE_INTO_CGROUP;
+		clone.cgroup = (uint64_t)args->cgroup_fd;
+	}
+	pid = sys_clone3(&clone);
+	if (pid)
+		return pid;
+	close_all_but(keep, ARRAY_SIZE(keep));
+	reset_signals();
+	reset_limits();
+	set_oom_score(args->process->oom_score_adj);
+	if (args->plan)
+		run_helper(args);
+	child_join(args);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of Operation: an exec's helper. The agent puts it into the container's cgroup; it takes
+ * all namespaces of the container's init at once, through its pidfd, and clones the process proper,
+ * which thereby is in the pid namespace. From there on every name that is opened is the
+ * container's to choose: each is checked for what it is, and if an open never returns, only
+ * this process waits, in a cgroup that dies with the container.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "agent/report.h"
+#include "common/cleanup.h"
+
+static void __attribute__((noreturn)) run_joined(const struct child_args *args, int sync_fd)
+{
+	struct report ready = {.kind = REPORT_READY};
+	struct err err = ERR_INIT;
+	int root, tty = -1;
+
+	if (report_wait_go(sync_fd) < 0)
+		_exit(EXIT_SETUP);
+	close(sync_fd);
+	setsid();
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0) {
+		err_set_errno(&err, errno, "opening the container's root");
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	if (args->process->terminal) {
+		tty = child_open_terminal(args, root, &err);
+		if (tty < 0)
+			report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	if (report_send(args->report_fd, &ready, -1) < 0 || report_wait_go(args->report_fd) < 0)
+		_exit(EXIT_SETUP);
+	child_become(args, root, tty);
+}
+
+static int join_namespaces(const struct child_args *args, struct err *err)
+{
+	if (setns(args->init_pidfd, (int)args->namespaces) < 0)
+		return err_set_errno(err, errno == ESRCH ? ENOENT : errno,
+				     "joining the container's namespaces");
+	if ((args->namespaces & CLONE_NEWUSER) &&
+	    (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+		return err_set_errno(err, errno, "becoming root of the user namespace");
+	return 0;
+}
+
+void child_join(const struct child_args *args)
+{
+	struct err err = ERR_INIT;
+	int pidfd = -1, sync[2];
+	pid_t pid;
+
+	if (join_namespaces(args, &err) < 0)
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
+		err_set_errno(&err, errno, "socket pair");
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	pid = child_clone(0, -1, &pidfd);
+	if (pid < 0) {
+		err_set_errno(&err, -pid, "cloning into the container");
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	if (!pid) {
+		close(sync[0]);
+		run_joined(args, sync[1]);
+	}
+	close(sync[1]);
+	child_announce(args, pid, pidfd, sync[0]);
+	_exit(0);
+}

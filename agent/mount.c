@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of Operation: the root file system is somebody's image, and each of its names may be a
+ * link that wants to lead out. So no path of the container is ever given to the kernel as such:
+ * it is opened by common/path.h, which resolves it inside root_fd, and what is then mounted, made
+ * or changed is what that descriptor refers to. Paths that this file names itself are the agent's,
+ * in its own tree, which is still "/" here.
+ */
+#include "agent/mount.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "agent/fsmount.h"
+#include "agent/net.h"
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/path.h"
+
+/* Opens the directory that path's last component is or shall be in, and finds that component. */
+static int open_parent(int root_fd, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+
+	if (!slash || strlen(path) >= sizeof(parent) || !path_is_name(slash + 1))
+		return -EINVAL;
+	snprintf(parent, sizeof(parent), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	*ret_name = slash + 1;
+	return path_mkdirs_in_root(root_fd, parent);
+}
+
+static int do_sysctl(const struct op *op, struct err *err)
+{
+	char path[192];
+	int r;
+
+	/* The plan has checked that the name is short and of harmless characters. */
+	snprintf(path, sizeof(path), "/proc/sys/%s", op->path);
+	for (char *p = path + strlen("/proc/sys/"); *p; p++) {
+		if (*p == '.')
+			*p = '/';
+	}
+	r = io_write_value(AT_FDCWD, path, op->value);
+	return r < 0 ? err_set_errno(err, -r, "sysctl %s", op->path) : 0;
+}
+
+/*
+ * Where a file system goes. For proc and sysfs the way there must hold no link: the masked and
+ * read-only paths beneath them are given as /proc/... and would miss a mount that is elsewhere.
+ */
+static int open_target(int root_fd, const struct op *op)
+{
+	bool strict = !strcmp(op->mount->type, "proc") || !strcmp(op->mount->type, "sysfs");
+	_cleanup_close_ int fd = path_mkdirs_in_root(root_fd, op->path);
+	const char *relative = op->path + strspn(op->path, "/");
+
+	if (fd < 0 || !strict)
+		return fd < 0 ? fd : TAKE_FD(fd);
+	return path_open_beneath(root_fd, relative[0] ? relative : ".",
+				 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+static int do_mount(int root_fd, const struct op *op, struct err *err)
+{
+	const struct mount_options *options = &op->mount->options;
+	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
+	_cleanup_close_ int mount_fd = -1, target = -1;
+	int r;
+
+	target = open_target(root_fd, op);
+	if (target < 0)
+		return err_set_errno(err, -target, "mount point %.128s", op->path);
+	r = fsmount_open(&fs, op->mount->type, err);
+	if (r >= 0)
+		r = fsmount_set(&fs, "source", op->mount->source, err);
+	if (r >= 0)
+		r = fsmount_set_data(&fs, options, err);
+	if (r < 0)
+		return err_wrap(err, "mount %.128s", op->path);
+	mount_fd = fsmount_create(&fs, options->attr_set, err);
+	if (mount_fd < 0)
+		return err_wrap(err, "mount %.128s", op->path);
+	r = fsmount_setattr(mount_fd, options->rec_set, options->rec_clr, 0, true);
+	if (r >= 0)
+		r = fsmount_attach(mount_fd, target);
+	if (r >= 0)
+		r = fsmount_setattr(mount_fd, 0, 0, options->propagation, options->propagation_rec);
+	return r < 0 ? err_set_errno(err, -r, "mount %.128s", op->path) : 0;
+}
+
+int mount_over_file(int root_fd, const char *path, int fd)
+{
+	_cleanup_close_ int dir = -1, file = -1, tree = -1;
+	const char *name;
+
+	dir = open_parent(root_fd, path, &name);
+	if (dir < 0)
+		return dir;
+	if (mknodat(dir, name, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
+		return -errno;
+	file = path_open_beneath(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (file < 0)
+		return file;
+	tree = fsmount_clone(fd, false);
+	if (tree < 0)
+		return tree;
+	return fsmount_attach(tree, file);
+}
+
+/* In a user namespace no device can be made: the agent's own node is bound instead. */
+static int bind_device(int root_fd, const struct op *op)
+{
+	_cleanup_close_ int fd = -1, dir = -1, file = -1, tree = -1;
+	const char *name;
+	int r;
+
+	dir = open_parent(root_fd, op->path, &name);
+	if (dir < 0)
+		return dir;
+	fd = open(op->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (mknodat(dir, name, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
+		return -errno;
+	file = path_open_beneath(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	tree = fsmount_clone(fd, false);
+	if (file < 0 || tree < 0)
+		return file < 0 ? file : tree;
+	/* Read-only bars chmod and chown of the node, not writing to the device. */
+	r = fsmount_setattr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, 0,
+			    false);
+	return r < 0 ? r : fsmount_attach(tree, file);
+}
+
+static int make_device(int root_fd, const struct op *op)
+{
+	dev_t number = makedev(op->device.major, op->device.minor);
+	_cleanup_close_ int dir = -1;
+	const char *name;
+	struct stat st;
+
+	dir = open_parent(root_fd, op->path, &name);
+	if (dir < 0)
+		return dir;
+	if (mknodat(dir, name, op->device.mode, number) < 0) {
+		if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		return (st.st_mode & S_IFMT) == (op->device.mode & S_IFMT) &&
+				       (S_ISFIFO(st.st_mode) || st.st_rdev == number)
+			       ? 0
+			       : -EEXIST;
+	}
+	if (fchownat(dir, name, op->device.uid, op->device.gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return 0;
+}
+
+static int make_link(int root_fd, const struct op *op)
+{
+	_cleanup_close_ int dir = -1;
+	const char *name;
+
+	dir = open_parent(root_fd, op->path, &name);
+	if (dir < 0)
+		return dir;
+	return symlinkat(op->value, dir, name) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int make_cwd(int root_fd, const char *path)
+{
+	_cleanup_close_ int fd = path_mkdirs_in_root(root_fd, path);
+
+	/* A read-only image may lack it; chdir(2) will say so in the process's own terms. */
+	return fd < 0 && fd != -EROFS ? fd : 0;
+}
+
+static int empty_directory(void)
+{
+	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
+	int r;
+
+	r = fsmount_open(&fs, "tmpfs", NULL);
+	if (r >= 0)
+		r = fsmount_set(&fs, "nr_inodes", "1", NULL);
+	if (r >= 0)
+		r = fsmount_create(&fs, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+				   NULL);
+	return r;
+}
+
+static int empty_file(void)
+{
+	_cleanup_close_ int fd = -1, tree = -1;
+	int r;
+
+	fd = open("/dev/null", O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	tree = fsmount_clone(fd, false);
+	if (tree < 0)
+		return tree;
+	r = fsmount_setattr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, 0,
+			    false);
+	return r < 0 ? r : TAKE_FD(tree);
+}
+
+static int cover(int root_fd, const struct op *op)
+{
+	_cleanup_close_ int target = -1, tree = -1;
+	struct stat st;
+	int r;
+
+	target = path_open_in_root(root_fd, op->path, O_PATH | O_CLOEXEC, 0);
+	if (target == -ENOENT || target == -ENOTDIR)
+		return 0;
+	if (target < 0)
+		return target;
+	if (op->kind == OP_READONLY) {
+		tree = fsmount_clone(target, true);
+		if (tree < 0)
+			return tree;
+		r = fsmount_setattr(tree, MOUNT_ATTR_RDONLY, 0, 0, true);
+		return r < 0 ? r : fsmount_attach(tree, target);
+	}
+	if (fstat(target, &st) < 0)
+		return -errno;
+	tree = S_ISDIR(st.st_mode) ? empty_directory() : empty_file();
+	return tree < 0 ? tree : fsmount_attach(tree, target);
+}
+
+static int do_op(const struct plan *plan, int root_fd, const struct op *op, struct err *err)
+{
+	const char *what = op->path ? op->path : "/";
+	int r = 0;
+
+	switch (op->kind) {
+	case OP_HOSTNAME:
+		what = "hostname";
+		r = sethostname(op->value, strlen(op->value)) < 0 ? -errno : 0;
+		break;
+	case OP_DOMAINNAME:
+		what = "domainname";
+		r = setdomainname(op->value, strlen(op->value)) < 0 ? -errno : 0;
+		break;
+	case OP_LOOPBACK:
+		what = "the loopback interface";
+		r = net_loopback_up();
+		break;
+	case OP_SYSCTL:
+		return do_sysctl(op, err);
+	case OP_MOUNT:
+		return do_mount(root_fd, op, err);
+	case OP_DEVICE:
+		r = plan->namespaces & CLONE_NEWUSER ? bind_device(root_fd, op)
+						     : make_device(root_fd, op);
+		break;
+	case OP_SYMLINK:
+		r = make_link(root_fd, op);
+		break;
+	case OP_CWD:
+		r = make_cwd(root_fd, op->path);
+		break;
+	case OP_MASK:
+	case OP_READONLY:
+		r = cover(root_fd, op);
+		break;
+	case OP_ROOT_READONLY:
+		r = fsmount_setattr(root_fd, MOUNT_ATTR_RDONLY, 0, 0, false);
+		break;
+	case OP_PROPAGATION:
+		r = fsmount_setattr(root_fd, 0, 0, op->propagation.flag, op->propagation.recursive);
+		break;
+	}
+	return r < 0 ? err_set_errno(err, -r, "preparing %.128s", what) : 0;
+}
+
+int mount_execute(const struct plan *plan, int root_fd, struct err *err)
+{
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		int r = do_op(plan, root_fd, &plan->ops[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int mount_pivot(int root_fd, struct err *err)
+{
+	/* pivot_root(".", ".") stacks the old root over the new one, from where it is let go. */
+	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return err_set_errno(err, errno, "changing the root");
+	return 0;
+}

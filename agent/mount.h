@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Executes a plan's operations, in the container's first process, before it changes its root. */
+#ifndef AGENT_MOUNT_H
+#define AGENT_MOUNT_H
+
+#include "agent/plan.h"
+#include "common/err.h"
+
+/*
+ * Runs the operations, from first to last, on the root file system that root_fd refers to. The
+ * agent's own /proc and /dev are still at hand, under their paths.
+ */
+int mount_execute(const struct plan *plan, int root_fd, struct err *err);
+
+/* Makes the directory that root_fd refers to, a mount's root, the process's "/" and lets the old
+ * one go. */
+int mount_pivot(int root_fd, struct err *err);
+
+/* Puts what fd refers to over the file path in the root, which is made. */
+int mount_over_file(int root_fd, const char *path, int fd);
+
+#endif
