@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory of Operation: a container may make cgroups beneath its own, so whatever concerns its
+ * processes walks that tree, deepest first. Depth and number are bounded by what cgroup_apply() has
+ * set; the walk itself trusts neither.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+
+#include "agent/cgroup.h"
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/path.h"
+
+#define MAX_FILE (1u << 20)
+
+/* name is NULL for the top of the walk. */
+typedef void (*visit_fn)(int fd, int parent_fd, const char *name, void *data);
+
+static void visit(int fd, int parent_fd, const char *name, int depth, visit_fn fn, void *data)
+{
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again >= 0 ? fdopendir(again) : NULL;
+	struct dirent *entry;
+
+	if (!dir && again >= 0)
+		close(again);
+	while (dir && depth <= CGROUP_MAX_DEPTH && (entry = readdir(dir))) {
+		_cleanup_close_ int child = -1;
+
+		if (entry->d_type != DT_DIR || !path_is_name(entry->d_name))
+			continue;
+		child = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child >= 0)
+			visit(child, fd, entry->d_name, depth + 1, fn, data);
+	}
+	if (dir)
+		closedir(dir);
+	fn(fd, parent_fd, name, data);
+}
+
+static void visit_remove(int fd, int parent_fd, const char *name, void *data)
+{
+	if (name)
+		unlinkat(parent_fd, name, AT_REMOVEDIR);
+}
+
+void cgroup_remove_beneath(int fd)
+{
+	visit(fd, -1, NULL, 0, visit_remove, NULL);
+}
+
+struct pid_list {
+	uint32_t *pids;
+	size_t n, max;
+};
+
+static void visit_pids(int fd, int parent_fd, const char *name, void *data)
+{
+	_cleanup_free_ char *text = NULL;
+	struct pid_list *list = data;
+
+	/* A threaded cgroup has no list of its own: its processes are in the domain's. */
+	if (io_read_file(fd, "cgroup.procs", MAX_FILE, &text, NULL) < 0)
+		return;
+	for (char *p = text; *p && list->n < list->max; p += strspn(p, "\n")) {
+		char *end;
+		unsigned long pid = strtoul(p, &end, 10);
+
+		if (end == p)
+			return;
+		/* 0: a process of another pid namespace, which here there is none above ours. */
+		if (pid)
+			list->pids[list->n++] = (uint32_t)pid;
+		p = end;
+	}
+}
+
+size_t cgroup_pids(int fd, uint32_t *pids, size_t max)
+{
+	struct pid_list list = {pids, 0, max};
+
+	visit(fd, -1, NULL, 0, visit_pids, &list);
+	return list.n;
+}
+
+int cgroup_kill(int fd)
+{
+	return io_write_value(fd, "cgroup.kill", "1");
+}
+
+int cgroup_freeze(int fd, bool on)
+{
+	return io_write_value(fd, "cgroup.freeze", on ? "1" : "0");
+}
+
+/* Whether pid is in the cgroup of container id or beneath. */
+static bool is_member(uint32_t pid, const char *id)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64], prefix[256];
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%u/cgroup", pid);
+	len = (size_t)snprintf(prefix, sizeof(prefix), "0::/containers/%s", id);
+	if (io_read_file(AT_FDCWD, path, 65536, &text, NULL) < 0)
+		return false;
+	return len < sizeof(prefix) && !strncmp(text, prefix, len) &&
+	       (text[len] == '\n' || text[len] == '/');
+}
+
+int cgroup_signal(int fd, const char *id, int signo)
+{
+	_cleanup_free_ uint32_t *pids = NULL;
+	int sent = 0;
+	size_t n;
+
+	pids = calloc(CGROUP_MAX_PIDS, sizeof(*pids));
+	if (!pids)
+		return -ENOMEM;
+	n = cgroup_pids(fd, pids, CGROUP_MAX_PIDS);
+	if (n && signo == SIGKILL)
+		return cgroup_kill(fd) < 0 ? -EIO : (int)n;
+	for (size_t i = 0; i < n; i++) {
+		/*
+		 * The number may have become another container's since it was read. What the pidfd
+		 * holds is judged after it was opened: if the number changes hands again, the pidfd's
+		 * process is dead and gets nothing.
+		 */
+		_cleanup_close_ int pidfd = pidfd_open((pid_t)pids[i], 0);
+
+		if (pidfd >= 0 && is_member(pids[i], id) &&
+		    pidfd_send_signal(pidfd, signo, NULL, 0) == 0)
+			sent++;
+	}
+	return sent;
+}

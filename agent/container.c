@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/container.h"
+
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/cgroup.h"
+#include "agent/plan.h"
+
+#define EMPTY_TIMEOUT_NS 10000000000ull
+
+static struct container *lookup(struct agent *agent, const char *id)
+{
+	struct list *it, *tmp;
+
+	list_for_each_safe (it, tmp, &agent->containers) {
+		struct container *c = list_entry(it, struct container, link);
+
+		if (!strcmp(c->id, id))
+			return c;
+	}
+	return NULL;
+}
+
+static void free_container(struct container *container)
+{
+	struct list *it, *tmp;
+
+	cgroup_watch_remove(container->watch);
+	process_destroy(container->init);
+	list_for_each_safe (it, tmp, &container->execs) {
+		process_destroy(list_entry(it, struct process, link));
+	}
+	list_remove(&container->link);
+	container->agent->n_containers--;
+	close_fd(&container->cgroup_fd);
+	free(container->id);
+	free(container);
+}
+
+int container_create(struct agent *agent, const char *id, const struct plan *plan,
+		     struct container **ret, struct err *err)
+{
+	struct container *container;
+	int r;
+
+	if (lookup(agent, id))
+		return err_set(err, EEXIST, "container %s exists already", id);
+	if (agent->n_containers >= CONTAINERS_MAX)
+		return err_set(err, ENOBUFS, "the pod has %d containers", CONTAINERS_MAX);
+	container = calloc(1, sizeof(*container));
+	if (!container)
+		return err_set(err, ENOMEM, "out of memory");
+	*container = (struct container){
+		.agent = agent,
+		.id = strdup(id),
+		.cgroup_fd = -1,
+		.namespaces = plan->namespaces,
+	};
+	list_init(&container->execs);
+	list_init(&container->link);
+	list_append(&agent->containers, &container->link);
+	agent->n_containers++;
+	r = container->id ? cgroup_create(id, err) : err_set(err, ENOMEM, "out of memory");
+	if (r < 0) {
+		free_container(container);
+		return r;
+	}
+	container->cgroup_fd = r;
+	r = cgroup_apply(container->cgroup_fd, plan, err);
+	if (r < 0) {
+		cgroup_remove(id);
+		free_container(container);
+		return r;
+	}
+	*ret = container;
+	return 0;
+}
+
+static void on_empty(int result, void *data)
+{
+	struct container *container = data;
+	container_freed_fn fn = container->freed;
+	void *fn_data = container->freed_data;
+
+	/* The watch frees itself with its one call. */
+	container->watch = NULL;
+	if (result == 0)
+		result = cgroup_remove(container->id);
+	free_container(container);
+	fn(result, fn_data);
+}
+
+void container_destroy(struct container *container, container_freed_fn fn, void *data)
+{
+	struct list *it, *tmp;
+	int r;
+
+	container->deleting = true;
+	container->freed = fn;
+	container->freed_data = data;
+	cgroup_watch_remove(TAKE_PTR(container->watch));
+	/* First the processes of ours outside the cgroup: a helper would make new ones in it. */
+	process_destroy(TAKE_PTR(container->init));
+	list_for_each_safe (it, tmp, &container->execs) {
+		process_destroy(list_entry(it, struct process, link));
+	}
+	cgroup_kill(container->cgroup_fd);
+	r = cgroup_watch_add(container->agent->loop, container->cgroup_fd, "populated", 0,
+			     EMPTY_TIMEOUT_NS, on_empty, container, &container->watch);
+	if (r < 0) {
+		container->watch = NULL;
+		on_empty(r, container);
+	}
+}
+
+int container_find(struct agent *agent, const char *id, struct container **ret, struct err *err)
+{
+	struct container *container = lookup(agent, id);
+
+	if (!container || container->deleting)
+		return err_set(err, ENOENT, "no container %.128s", id);
+	*ret = container;
+	return 0;
+}
+
+int container_find_process(struct agent *agent, const char *id, const char *exec_id,
+			   struct process **ret, struct err *err)
+{
+	struct container *container;
+	struct list *it, *tmp;
+	int r;
+
+	r = container_find(agent, id, &container, err);
+	if (r < 0)
+		return r;
+	if (!exec_id[0]) {
+		if (!container->init)
+			return err_set(err, ENOENT, "container %s has no process", id);
+		*ret = container->init;
+		return 0;
+	}
+	list_for_each_safe (it, tmp, &container->execs) {
+		struct process *process = list_entry(it, struct process, link);
+
+		if (!process->failed && !strcmp(process->exec_id, exec_id)) {
+			*ret = process;
+			return 0;
+		}
+	}
+	return err_set(err, ENOENT, "no process %.128s in container %s", exec_id, id);
+}
+
+void container_reaped(struct agent *agent, pid_t pid, int wait_status)
+{
+	struct list *it, *tmp, *pit, *ptmp;
+
+	list_for_each_safe (it, tmp, &agent->containers) {
+		struct container *container = list_entry(it, struct container, link);
+
+		if (container->init && container->init->pid == pid) {
+			process_reaped(container->init, wait_status);
+			return;
+		}
+		list_for_each_safe (pit, ptmp, &container->execs) {
+			struct process *process = list_entry(pit, struct process, link);
+
+			if (process->pid == pid) {
+				process_reaped(process, wait_status);
+				return;
+			}
+		}
+	}
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dial.h"
+
+#include <linux/vm_sockets.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/cleanup.h"
+
+#ifdef SBX_TEST_DIAL
+/* Test builds of the agent find a host made of Unix sockets, as the VM monitor names them. */
+static int open_socket(uint32_t port, struct sockaddr_storage *addr, socklen_t *ret_len)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)addr;
+
+	un->sun_family = AF_UNIX;
+	snprintf(un->sun_path, sizeof(un->sun_path), "%s_%u", SBX_TEST_DIAL, port);
+	*ret_len = sizeof(*un);
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+#else
+static int open_socket(uint32_t port, struct sockaddr_storage *addr, socklen_t *ret_len)
+{
+	struct sockaddr_vm *vm = (struct sockaddr_vm *)addr;
+
+	vm->svm_family = AF_VSOCK;
+	vm->svm_cid = VMADDR_CID_HOST;
+	vm->svm_port = port;
+	*ret_len = sizeof(*vm);
+	return socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+#endif
+
+int dial_start(uint32_t port)
+{
+	struct sockaddr_storage addr = {0};
+	_cleanup_close_ int fd = -1;
+	socklen_t len;
+
+	fd = open_socket(port, &addr, &len);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&addr, len) < 0 && errno != EINPROGRESS)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+int dial_wait(uint32_t port, int timeout_ms)
+{
+	_cleanup_close_ int fd = dial_start(port);
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+	socklen_t len = sizeof(int);
+	int error = 0, r;
+
+	if (fd < 0)
+		return fd;
+	r = poll(&pfd, 1, timeout_ms);
+	if (r <= 0)
+		return r < 0 ? -errno : -ETIMEDOUT;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return -errno;
+	return error ? -error : TAKE_FD(fd);
+}

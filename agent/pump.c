@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHUNK     65536
+#define MAX_STEPS 16
+
+static bool has_data(int fd, bool is_pipe)
+{
+	int waiting = 0;
+	char byte;
+
+	/* A vsock does not know FIONREAD. */
+	if (!is_pipe)
+		return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0;
+}
+
+enum pump_state pump_splice(int from, int to, bool from_is_pipe)
+{
+	for (int step = 0; step < MAX_STEPS; step++) {
+		ssize_t n = splice(from, NULL, to, NULL, CHUNK, SPLICE_F_NONBLOCK);
+
+		if (n > 0)
+			continue;
+		if (n == 0)
+			return PUMP_EOF;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return errno == ECONNRESET && !from_is_pipe ? PUMP_EOF : PUMP_BROKEN;
+		/* splice(2) does not tell which side it would have waited for. */
+		return has_data(from, from_is_pipe) ? PUMP_BLOCKED : PUMP_STARVED;
+	}
+	return PUMP_MORE;
+}
+
+/* A terminal's master reads as EIO once the last slave is closed and everything was read. */
+static enum pump_state fill(int from, struct pump_buffer *buffer)
+{
+	ssize_t n = read(from, buffer->data, sizeof(buffer->data));
+
+	if (n > 0) {
+		buffer->begin = 0;
+		buffer->end = (size_t)n;
+		return PUMP_MORE;
+	}
+	if (n < 0 && errno == EINTR)
+		return PUMP_MORE;
+	return n < 0 && errno == EAGAIN ? PUMP_STARVED : PUMP_EOF;
+}
+
+enum pump_state pump_copy(int from, int to, struct pump_buffer *buffer)
+{
+	for (int step = 0; step < MAX_STEPS; step++) {
+		enum pump_state state;
+		ssize_t n;
+
+		if (buffer->begin == buffer->end) {
+			state = fill(from, buffer);
+			if (state != PUMP_MORE)
+				return state;
+			if (buffer->begin == buffer->end)
+				continue;
+		}
+		n = write(to, buffer->data + buffer->begin, buffer->end - buffer->begin);
+		if (n > 0)
+			buffer->begin += (size_t)n;
+		else if (n < 0 && errno == EAGAIN)
+			return PUMP_BLOCKED;
+		else if (n < 0 && errno != EINTR)
+			return PUMP_BROKEN;
+	}
+	return PUMP_MORE;
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/service_process.h"
+
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/cgroup.h"
+#include "agent/container.h"
+#include "agent/plan.h"
+#include "agent/service.h"
+#include "common/rpc.h"
+
+struct waiter {
+	struct list link;
+	struct rpc_call *call;
+};
+
+void service_answer_pid(struct process *process, const struct err *err)
+{
+	Agent__PidResponse reply = AGENT__PID_RESPONSE__INIT;
+	struct rpc_call *call = TAKE_PTR(process->call);
+
+	if (!call)
+		return;
+	if (err) {
+		rpc_fail(call, err);
+		return;
+	}
+	reply.pid = (uint32_t)process->pid;
+	rpc_reply(call, &reply.base);
+}
+
+static void answer_wait(struct rpc_call *call, const struct process *process)
+{
+	Agent__WaitResponse reply = AGENT__WAIT_RESPONSE__INIT;
+
+	reply.exit_status = process_exit_status(process);
+	reply.exited_at_ns = process->exited_at_ns;
+	reply.oom_killed = process->oom_killed;
+	rpc_reply(call, &reply.base);
+}
+
+/* Ends every Wait on process, with its status or with err. */
+static void end_waits(struct process *process, const struct err *err)
+{
+	struct list *it, *tmp;
+
+	list_for_each_safe (it, tmp, &process->waiters) {
+		struct waiter *waiter = list_entry(it, struct waiter, link);
+
+		list_remove(&waiter->link);
+		if (err)
+			rpc_fail(waiter->call, err);
+		else
+			answer_wait(waiter->call, process);
+		free(waiter);
+	}
+}
+
+void service_fail_calls(struct process *process)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ECANCELED, "the process was deleted");
+	service_answer_pid(process, &err);
+	end_waits(process, &err);
+}
+
+static void discard_exec(struct process *process)
+{
+	service_fail_calls(process);
+	process->container->n_execs--;
+	process_destroy(process);
+}
+
+void service_on_started(struct process *process, const struct err *err)
+{
+	/* An Exec that fails leaves nothing: the object goes as soon as its process has. */
+	process->failed = err && process->exec_id;
+	service_answer_pid(process, err);
+}
+
+void service_on_exited(struct process *process)
+{
+	if (process->failed)
+		discard_exec(process);
+	else
+		end_waits(process, NULL);
+}
+
+static void on_exec_created(struct process *process, const struct err *err)
+{
+	struct err start_err = ERR_INIT;
+
+	if (!err && process_start(process, &start_err) < 0)
+		err = &start_err;
+	if (!err)
+		return;
+	service_answer_pid(process, err);
+	discard_exec(process);
+}
+
+static const struct process_events exec_events = {
+	.on_created = on_exec_created,
+	.on_started = service_on_started,
+	.on_exited = service_on_exited,
+};
+
+static int check_exec(struct container *container, const char *exec_id, struct err *err)
+{
+	struct process *existing;
+
+	if (!plan_is_id(exec_id))
+		return err_set(err, EINVAL, "bad exec id \"%.128s\"", exec_id);
+	if (container_find_process(container->agent, container->id, exec_id, &existing, NULL) >= 0)
+		return err_set(err, EEXIST, "process %s exists already", exec_id);
+	if (!container->init || container->init->state != PROCESS_RUNNING)
+		return err_set(err, EBUSY, "container %s is not running", container->id);
+	/* In a frozen cgroup the new process would freeze before it could say anything. */
+	if (container->paused || container->pause_call)
+		return err_set(err, EBUSY, "container %s is paused", container->id);
+	if (container->n_execs >= CONTAINER_EXECS_MAX)
+		return err_set(err, ENOBUFS, "container %s has %d processes to be deleted",
+			       container->id, CONTAINER_EXECS_MAX);
+	return 0;
+}
+
+static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_call *call,
+		struct err *err)
+{
+	_cleanup_process_plan_ struct process_plan plan = {0};
+	struct child_args args = {.process = &plan};
+	struct container *container;
+	struct process *process;
+	int r;
+
+	r = container_find(agent, req->id, &container, err);
+	if (r >= 0)
+		r = check_exec(container, req->exec_id, err);
+	if (r >= 0)
+		r = plan_process(req->process, &plan, err);
+	if (r < 0)
+		return r;
+	args.init_pidfd = container->init->pidfd;
+	args.namespaces = container->namespaces;
+	args.cgroup_fd = container->cgroup_fd;
+	r = process_create(container, req->exec_id, &args, req->streams, &exec_events, &process,
+			   err);
+	if (r < 0)
+		return r;
+	list_append(&container->execs, &process->link);
+	container->n_execs++;
+	process->call = call;
+	return 0;
+}
+
+void handle_exec(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	struct err err = ERR_INIT;
+
+	if (exec(data, (const Agent__ExecRequest *)msg, call, &err) < 0)
+		rpc_fail(call, &err);
+}
+
+void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Agent__ProcessRequest *req = (const Agent__ProcessRequest *)msg;
+	struct process *process;
+	struct err err = ERR_INIT;
+	int r;
+
+	/* An exec is started by Exec itself. */
+	r = container_find_process(data, req->id, req->exec_id, &process, &err);
+	if (r >= 0 && process->call)
+		r = err_set(&err, EBUSY, "the process is being created or started");
+	if (r >= 0)
+		r = process_start(process, &err);
+	if (r < 0)
+		rpc_fail(call, &err);
+	else
+		process->call = call;
+}
+
+static int signal_one(struct process *process, int signo, struct err *err)
+{
+	int r = process_signal(process, signo);
+
+	if (r == -ESRCH)
+		return err_set(err, ESRCH, "process already finished");
+	if (r == -EBUSY)
+		return err_set(err, EBUSY, "the process is still being created");
+	return r < 0 ? err_set_errno(err, -r, "sending signal %d", signo) : 0;
+}
+
+static int signal_all(struct container *container, int signo, struct err *err)
+{
+	int r = cgroup_signal(container->cgroup_fd, container->id, signo);
+
+	if (r == 0)
+		return err_set(err, ESRCH, "process already finished");
+	return r < 0 ? err_set_errno(err, -r, "sending signal %d to all", signo) : 0;
+}
+
+void handle_kill(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Agent__KillRequest *req = (const Agent__KillRequest *)msg;
+	struct process *process;
+	struct err err = ERR_INIT;
+	int r;
+
+	r = container_find_process(data, req->id, req->exec_id, &process, &err);
+	if (r >= 0 && req->signal >= _NSIG)
+		r = err_set(&err, EINVAL, "no such signal: %u", req->signal);
+	if (r >= 0 && req->all && req->exec_id[0])
+		r = err_set(&err, EINVAL, "a signal to all goes to a container, not to an exec");
+	if (r >= 0)
+		r = req->all ? signal_all(process->container, (int)req->signal, &err)
+			     : signal_one(process, (int)req->signal, &err);
+	if (r < 0)
+		rpc_fail(call, &err);
+	else
+		rpc_reply_empty(call);
+}
+
+void handle_wait(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Agent__ProcessRequest *req = (const Agent__ProcessRequest *)msg;
+	struct process *process;
+	struct waiter *waiter;
+	struct err err = ERR_INIT;
+
+	if (container_find_process(data, req->id, req->exec_id, &process, &err) < 0) {
+		rpc_fail(call, &err);
+		return;
+	}
+	if (process->state == PROCESS_EXITED && process->drained) {
+		answer_wait(call, process);
+		return;
+	}
+	waiter = calloc(1, sizeof(*waiter));
+	if (!waiter) {
+		err_set(&err, ENOMEM, "out of memory");
+		rpc_fail(call, &err);
+		return;
+	}
+	waiter->call = call;
+	list_append(&process->waiters, &waiter->link);
+}
+
+void handle_resize(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Agent__ResizeRequest *req = (const Agent__ResizeRequest *)msg;
+	struct process *process;
+	struct err err = ERR_INIT;
+	int r;
+
+	r = container_find_process(data, req->id, req->exec_id, &process, &err);
+	if (r >= 0 && (req->rows > UINT16_MAX || req->columns > UINT16_MAX))
+		r = err_set(&err, EINVAL, "no such size: %ux%u", req->columns, req->rows);
+	if (r >= 0 &&
+	    (r = stdio_resize(process->stdio, (uint16_t)req->rows, (uint16_t)req->columns)) < 0)
+		err_set(&err, -r, "the process has no terminal");
+	if (r < 0)
+		rpc_fail(call, &err);
+	else
+		rpc_reply_empty(call);
+}
+
+void handle_close_stdin(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Agent__ProcessRequest *req = (const Agent__ProcessRequest *)msg;
+	struct process *process;
+	struct err err = ERR_INIT;
+	int r;
+
+	r = container_find_process(data, req->id, req->exec_id, &process, &err);
+	if (r >= 0 && (r = stdio_close_stdin(process->stdio)) < 0)
+		err_set(&err, -r, "a terminal has no end of input");
+	if (r < 0)
+		rpc_fail(call, &err);
+	else
+		rpc_reply_empty(call);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Setup and Shutdown: the guest as a whole. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "agent.pb-c.h"
+#include "agent/agent.h"
+#include "agent/service.h"
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/rpc.h"
+
+#define MAX_ENTROPY 512
+#define MAX_CPUS    512
+
+static int set_clock(uint64_t realtime_ns, struct err *err)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(realtime_ns / 1000000000u),
+		.tv_nsec = (long)(realtime_ns % 1000000000u),
+	};
+
+	if (realtime_ns && clock_settime(CLOCK_REALTIME, &ts) < 0)
+		return err_set_errno(err, errno, "setting the clock");
+	return 0;
+}
+
+/* The host is trusted to know what is random: the pool counts all of it. */
+static int add_entropy(const ProtobufCBinaryData *data, struct err *err)
+{
+	union {
+		struct rand_pool_info info;
+		char space[sizeof(struct rand_pool_info) + MAX_ENTROPY];
+	} pool;
+	_cleanup_close_ int fd = -1;
+
+	if (!data->len)
+		return 0;
+	if (data->len > MAX_ENTROPY)
+		return err_set(err, EINVAL, "more than %d bytes of entropy", MAX_ENTROPY);
+	pool.info.entropy_count = (int)data->len * 8;
+	pool.info.buf_size = (int)data->len;
+	memcpy(pool.space + offsetof(struct rand_pool_info, buf), data->data, data->len);
+	fd = open("/dev/random", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0)
+		return err_set_errno(err, errno, "adding entropy");
+	explicit_bzero(&pool, sizeof(pool));
+	return 0;
+}
+
+static uint32_t cpus_online(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (uint32_t)n : 1;
+}
+
+/* want 0: all. CPUs that are there but do not come up are seen by the host in the answer. */
+static void bring_cpus_online(uint32_t want)
+{
+	for (unsigned int i = 1; i < MAX_CPUS && (!want || cpus_online() < want); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", i);
+		if (io_write_value(AT_FDCWD, path, "1") == -ENOENT)
+			return;
+	}
+}
+
+static int set_up(struct agent *agent, const Agent__SetupRequest *req, struct err *err)
+{
+	int r;
+
+	if (agent->set_up)
+		return err_set(err, EEXIST, "the guest was set up already");
+	if (strlen(req->hostname) > 64)
+		return err_set(err, EINVAL, "hostname is longer than 64 bytes");
+	if (req->hostname[0] && sethostname(req->hostname, strlen(req->hostname)) < 0)
+		return err_set_errno(err, errno, "setting the hostname");
+	r = set_clock(req->realtime_ns, err);
+	if (r >= 0)
+		r = add_entropy(&req->entropy, err);
+	if (r < 0)
+		return r;
+	bring_cpus_online(req->cpus);
+	agent->set_up = true;
+	return 0;
+}
+
+void handle_setup(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	Agent__SetupResponse reply = AGENT__SETUP_RESPONSE__INIT;
+	Agent__GuestStage stages[AGENT_MAX_STAGES], *pointers[AGENT_MAX_STAGES];
+	struct agent *agent = data;
+	struct err err = ERR_INIT;
+	struct utsname name;
+	struct sysinfo info;
+
+	if (set_up(agent, (const Agent__SetupRequest *)msg, &err) < 0) {
+		rpc_fail(call, &err);
+		return;
+	}
+	if (uname(&name) == 0)
+		reply.kernel = name.release;
+	if (sysinfo(&info) == 0)
+		reply.memory_bytes = (uint64_t)info.totalram * info.mem_unit;
+	reply.cpus_online = cpus_online();
+	agent_stage(agent, "set up");
+	for (size_t i = 0; i < agent->n_stages; i++) {
+		agent__guest_stage__init(&stages[i]);
+		/* protobuf-c's structs know no const; packing only reads. */
+		stages[i].name = (char *)(uintptr_t)agent->stages[i].name;
+		stages[i].boot_ns = agent->stages[i].boot_ns;
+		pointers[i] = &stages[i];
+	}
+	reply.n_stages = agent->n_stages;
+	reply.stages = pointers;
+	rpc_reply(call, &reply.base);
+}
+
+void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	struct agent *agent = data;
+
+	/* The end of the connection is what ends the guest (main.c): after the reply has left. */
+	agent->shutting_down = true;
+	rpc_reply_empty(call);
+	rpc_conn_close_after_flush(agent->host);
+}
