@@ -95,7 +95,7 @@ static void vmm_destroy(struct hypervisor *hv)
 #define MAX_ARGS (32 + 2 * HYPERVISOR_MAX_DISKS)
 
 struct command {
-	char *argv[MAX_ARGS + 1];
+	const char *argv[MAX_ARGS + 1];
 	size_t n;
 	int fds[8 + HYPERVISOR_MAX_DISKS];
 	size_t n_fds;
@@ -116,7 +116,7 @@ static void add_arg(struct command *cmd, const char *option, const char *fmt, ..
 	va_end(ap);
 	if (cmd->failed)
 		return;
-	cmd->argv[cmd->n++] = (char *)option;
+	cmd->argv[cmd->n++] = option;
 	cmd->argv[cmd->n++] = value;
 }
 
@@ -130,7 +130,7 @@ static void add_fd(struct command *cmd, const char *option, int fd, const char *
 static void command_finish(struct command *cmd)
 {
 	for (size_t i = 2; i < cmd->n; i += 2)
-		free(cmd->argv[i]);
+		free((char *)cmd->argv[i]);
 }
 
 static void build_command(struct command *cmd, const struct hypervisor_config *config,

@@ -27,7 +27,7 @@ struct relay {
 	relay_fn done;
 	void *data;
 	struct source *src_io, *dst_io, *again;
-	bool splice, dst_is_socket, ended;
+	bool splice, src_is_socket, dst_is_socket;
 	uint64_t count;
 	uint8_t *buffer; /* made when first needed */
 	size_t start, end;
@@ -41,7 +41,6 @@ static void end(struct relay *relay, int why)
 	relay->src_io = relay->dst_io = relay->again = NULL;
 	free(relay->buffer);
 	relay->buffer = NULL;
-	relay->ended = true;
 	relay->done(relay, why, relay->data);
 }
 
@@ -82,7 +81,8 @@ static ssize_t move_copied(struct relay *relay)
 		return -ENOMEM;
 	if (relay->start < relay->end)
 		return write_some(relay);
-	n = read(relay->src, relay->buffer, BUFFER_SIZE);
+	n = relay->src_is_socket ? recv(relay->src, relay->buffer, BUFFER_SIZE, MSG_DONTWAIT)
+				 : read(relay->src, relay->buffer, BUFFER_SIZE);
 	/* A terminal whose other side has gone says EIO where a pipe has its end. */
 	if (n < 0)
 		return errno == EIO && isatty(relay->src) ? 0 : -errno;
@@ -152,7 +152,12 @@ int relay_create(struct loop *loop, int src, int dst, relay_fn done, void *data,
 	relay->done = done;
 	relay->data = data;
 	relay->splice = S_ISFIFO(from.st_mode) || S_ISFIFO(to.st_mode);
+	relay->src_is_socket = S_ISSOCK(from.st_mode);
 	relay->dst_is_socket = S_ISSOCK(to.st_mode);
+	/* A splice blocks on a socket that blocks, whatever its flags say; recv and send do not. */
+	if ((relay->src_is_socket && !(fcntl(src, F_GETFL) & O_NONBLOCK)) ||
+	    (relay->dst_is_socket && !(fcntl(dst, F_GETFL) & O_NONBLOCK)))
+		relay->splice = false;
 	r = loop_add_defer(loop, on_event, relay, &relay->again);
 	if (r == 0)
 		r = watch(loop, src, EPOLLIN, on_event, relay, &relay->src_io);

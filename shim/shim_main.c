@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 	bool daemon = false;
-	int r = run(argc, argv, &daemon, &err);
+	int r = run(argc - 1, argv + 1, &daemon, &err);
 
 	if (daemon)
 		return r;

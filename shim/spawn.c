@@ -38,7 +38,7 @@ static int run_child(const struct spawn *spawn, pid_t parent)
 	for (size_t i = 0; i < spawn->n_fds; i++)
 		if (fcntl(spawn->fds[i], F_SETFD, 0) < 0)
 			return -errno;
-	execv(spawn->argv[0], spawn->argv);
+	execv(spawn->argv[0], (char *const *)spawn->argv);
 	return -errno;
 }
 

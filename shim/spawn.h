@@ -10,8 +10,8 @@
 #include "common/err.h"
 
 struct spawn {
-	char *const *argv; /* argv[0] is the path */
-	const int *fds;    /* kept open in the child, under their own numbers */
+	const char *const *argv; /* argv[0] is the path */
+	const int *fds;          /* kept open in the child, under their own numbers */
 	size_t n_fds;
 	int out_fd, err_fd; /* the child's stdout and stderr; -1: /dev/null */
 	bool die_with_us;   /* SIGKILL at our death */

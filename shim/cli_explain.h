@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --explain: the stages of a run as a waterfall, on standard error. */
+#ifndef SHIM_CLI_EXPLAIN_H
+#define SHIM_CLI_EXPLAIN_H
+
+#include <stdint.h>
+
+struct cli_shim;
+
+/* begin_ns: when the request was made, CLOCK_MONOTONIC. */
+void cli_explain(struct cli_shim *shim, uint64_t begin_ns);
+
+#endif

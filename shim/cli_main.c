@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sbx: the table of verbs. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "shim/cli.h"
+
+static const struct cli_verb verbs[] = {
+	{"run", cli_run, "run a program in a fresh micro-VM"},
+	{"exec", cli_exec, "run a further program in a running sandbox"},
+	{"ps", cli_ps, "list sandboxes"},
+	{"logs", cli_logs, "print what a detached sandbox has written"},
+	{"stop", cli_stop, "end sandboxes: SIGTERM, then SIGKILL"},
+	{"kill", cli_kill, "send a signal to sandboxes"},
+	{"rm", cli_rm, "remove ended sandboxes"},
+	{"inspect", cli_inspect, "print what is known of sandboxes, as JSON"},
+	{"wait", cli_wait, "wait for sandboxes to end and print their exit codes"},
+	{"version", cli_version, "print the version"},
+};
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "usage: sbx VERB [options] ...\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+	fprintf(out, "sbx VERB --help says more.\n");
+}
+
+int main(int argc, char **argv)
+{
+	/* A reader that goes away is an error of write(2), never a silent death. */
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		print_usage(stderr);
+		return CLI_FAILED;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		return cli_version(0, argv + 2);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(argc - 2, argv + 2);
+	fprintf(stderr, "sbx: %.32s: no such verb; sbx --help lists them\n", argv[1]);
+	return CLI_FAILED;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program inside with our own standard streams: what `sbx run` in the foreground and `sbx exec`
+ * have in common. Streams are relayed, signals are passed on, the terminal follows.
+ */
+#ifndef SHIM_CLI_SESSION_H
+#define SHIM_CLI_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "shim/cli_pod.h"
+
+struct session;
+
+/* fds and uris go with Create or Exec. */
+struct session_streams {
+	int fds[3];
+	size_t n_fds;
+	const char *in, *out, *err;
+};
+
+/*
+ * Makes the streams' far ends; the terminal turns raw. Until session_started() a signal ends this
+ * process, and with it what was not started yet. id and exec_id are borrowed.
+ */
+int session_create(struct cli_shim *shim, const char *id, const char *exec_id, bool interactive,
+		   bool tty, struct session **ret, struct session_streams *ret_streams,
+		   struct err *err);
+/* Gives the terminal back. */
+void session_destroy(struct session *session);
+DEFINE_CLEANUP(struct session, session_destroy)
+
+/* The shim has its ends: ours of them close, and the relays begin. */
+int session_attach(struct session *session, struct err *err);
+
+/* The program runs: signals and the terminal's size are its from now on. */
+void session_started(struct session *session);
+
+/* Until the program has ended and all it wrote is written. */
+int session_wait(struct session *session, uint32_t *ret_status, struct err *err);
+
+#endif
