@@ -137,7 +137,7 @@ static int remove_row(const struct image_record *record, void *data)
 	return r;
 }
 
-/* Paths in the store are absolute; the directory may be gone by now, so only its parent must be. */
+/* Paths in the store are absolute; one that is gone can only be named as the store has it. */
 static void translate(const char *name, char reference[IMAGE_REF_MAX])
 {
 	struct image_ref *ref = malloc(sizeof(*ref));

@@ -36,6 +36,9 @@ struct image {
  */
 int image_resolve(const char *reference, struct image *ret, struct err *err);
 
+/* As image_resolve, but asks the registry again even where the image is in the store. */
+int image_pull(const char *reference, struct image *ret, struct err *err);
+
 /* Frees what ret holds and drops the lock. Fine on IMAGE_INIT, and twice. */
 void image_finish(struct image *image);
 
