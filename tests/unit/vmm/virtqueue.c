@@ -460,6 +460,7 @@ Test(virtqueue, a_driver_that_rewrites_while_we_look_gets_nowhere)
 {
 	uint64_t tables = guest_alloc(&g, 16 * 512), good = 0, bad = 0;
 	struct timespec begin, now;
+	long ms;
 	pthread_t thread;
 	char buf[64];
 
@@ -484,11 +485,12 @@ Test(virtqueue, a_driver_that_rewrites_while_we_look_gets_nowhere)
 			virtq_enable_notify(&vq);
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 <
-		 500);
+		ms = (now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000;
+		/* A busy machine may give the driver's thread little time. */
+	} while (ms < 300 || (ms < 10000 && (good < 1000 || bad < 1000)));
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
 	/* Both must have been met, or the test tests nothing. */
-	cr_expect_gt(good, 100);
-	cr_expect_gt(bad, 100);
+	cr_expect_gt(good, 999);
+	cr_expect_gt(bad, 999);
 }
