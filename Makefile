@@ -142,7 +142,16 @@ tests: $(patsubst %,$(B)/tests/unit-%,$(unit_rooms))
 check: programs tests ## unit and golden tests: no root, no KVM, seconds
 	tests/unit/run $(patsubst %,$(B)/tests/unit-%,$(unit_rooms))
 
-check-vm: all ## the integration suite, in the test host or on usable KVM
+# What integration tests are made of beside scripts: guest_X is a guest's /init, host_X runs on the host.
+helpers_c := $(wildcard tests/integration/guest_*.c tests/integration/host_*.c)
+helpers   := $(patsubst tests/integration/%.c,$(B)/tests/%,$(helpers_c))
+$(B)/tests/guest_%: tests/integration/guest_%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+$(B)/tests/host_%: $(B)/obj/tests/integration/host_%.o $(base)
+	$(link) $(LIBS_common)
+
+check-vm: all $(helpers) ## the integration suite, in the test host or on usable KVM
 	tests/integration/run
 
 test: deps ## everything, with the budgets of a CI run
