@@ -3,24 +3,10 @@
 
 #include <linux/vm_sockets.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "common/cleanup.h"
 
-#ifdef SBX_TEST_DIAL
-/* Test builds of the agent find a host made of Unix sockets, as the VM monitor names them. */
-static int open_socket(uint32_t port, struct sockaddr_storage *addr, socklen_t *ret_len)
-{
-	struct sockaddr_un *un = (struct sockaddr_un *)addr;
-
-	un->sun_family = AF_UNIX;
-	snprintf(un->sun_path, sizeof(un->sun_path), "%s_%u", SBX_TEST_DIAL, port);
-	*ret_len = sizeof(*un);
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-#else
 static int open_socket(uint32_t port, struct sockaddr_storage *addr, socklen_t *ret_len)
 {
 	struct sockaddr_vm *vm = (struct sockaddr_vm *)addr;
@@ -31,7 +17,6 @@ static int open_socket(uint32_t port, struct sockaddr_storage *addr, socklen_t *
 	*ret_len = sizeof(*vm);
 	return socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
-#endif
 
 int dial_start(uint32_t port)
 {
