@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The agent in a real guest, asked by a small owner of its own (host_agent.c): boot and set-up, then
+# containers from creation to deletion, their streams, limits and walls.
+set -u
+here=$(dirname "$(readlink -f "$0")")
+build=${SBX_BUILD:-$here/../../build}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$build/tests/host_agent" "$work" "$build/bin/sbx-vmm" --kernel "$build/share/vmlinux" \
+	--initrd "$build/share/initramfs.cpio" --cmdline "console=ttyS0 quiet reboot=t panic=-1" \
+	--memory 256m --disk "$build/share/builtin.erofs,ro" --vsock-dir "$work" \
+	--console-file "$work/console"
+status=$?
+# What the guest's kernel and agent had to say, where something went wrong.
+[ "$status" = 0 ] || tail -n 20 "$work/console" 2>/dev/null | sed 's/^/    /'
+exit "$status"
