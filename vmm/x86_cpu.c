@@ -214,23 +214,21 @@ int x86_cpuid_supported(int kvm_fd, struct kvm_cpuid2 **ret, struct err *err)
 
 static int set_msrs(int vcpu_fd, struct err *err)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entries[2];
-	} msrs = {
-		.head.nmsrs = 2,
-		.entries =
-			{
-				{.index = MSR_IA32_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING},
-				{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WRITE_BACK},
-			},
+	static const struct kvm_msr_entry entries[] = {
+		{.index = MSR_IA32_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING},
+		{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WRITE_BACK},
 	};
-	int n = ioctl(vcpu_fd, KVM_SET_MSRS, &msrs);
+	_Alignas(struct kvm_msrs) uint8_t room[sizeof(struct kvm_msrs) + sizeof(entries)] = {0};
+	struct kvm_msrs *msrs = (struct kvm_msrs *)room;
+	int n;
 
+	msrs->nmsrs = ARRAY_SIZE(entries);
+	memcpy(msrs->entries, entries, sizeof(entries));
+	n = ioctl(vcpu_fd, KVM_SET_MSRS, msrs);
 	if (n < 0)
 		return err_set_errno(err, errno, "kvm: KVM_SET_MSRS");
-	if (n < 2)
-		return err_set(err, EOPNOTSUPP, "kvm: MSR %#x is refused", msrs.entries[n].index);
+	if (n < (int)ARRAY_SIZE(entries))
+		return err_set(err, EOPNOTSUPP, "kvm: MSR %#x is refused", entries[n].index);
 	return 0;
 }
 
