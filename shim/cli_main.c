@@ -17,6 +17,8 @@ static const struct cli_verb verbs[] = {
 	{"rm", cli_rm, "remove ended sandboxes"},
 	{"inspect", cli_inspect, "print what is known of sandboxes, as JSON"},
 	{"wait", cli_wait, "wait for sandboxes to end and print their exit codes"},
+	{"images", cli_images, "list, fetch and remove images"},
+	{"doctor", cli_doctor, "say what this machine can run, and what is missing"},
 	{"version", cli_version, "print the version"},
 };
 

@@ -189,7 +189,8 @@ static int resolve(const char *reference, bool pull, struct image *ret, struct e
 		return r;
 	if (ref->kind == IMAGE_BUILTIN)
 		return resolve_builtin(ret, err);
-	r = resolve_built(ref, pull, ret, err);
+	/* Everything else has a signature, which says whether there is something new. */
+	r = resolve_built(ref, pull && ref->kind == IMAGE_REGISTRY, ret, err);
 	return r < 0 ? err_wrap(err, "image %.200s", reference) : 0;
 }
 

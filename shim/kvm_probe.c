@@ -229,17 +229,18 @@ static uint64_t guest_address(const uint8_t *part)
 static int set_syscall(struct vcpu *vcpu)
 {
 	enum { MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084 };
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entries[3];
-	} msrs = {
-		.head.nmsrs = 3,
-		.entries = {{.index = MSR_STAR, .data = 0x23ull << 48 | 0x10ull << 32},
-			    {.index = MSR_LSTAR, .data = guest_address(probe_guest_syscall)},
-			    {.index = MSR_FMASK, .data = 0}},
+	const struct kvm_msr_entry entries[] = {
+		{.index = MSR_STAR, .data = 0x23ull << 48 | 0x10ull << 32},
+		{.index = MSR_LSTAR, .data = guest_address(probe_guest_syscall)},
+		{.index = MSR_FMASK, .data = 0},
 	};
+	_cleanup_free_ struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + sizeof(entries));
 
-	return ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 3 ? 0 : -EIO;
+	if (!msrs)
+		return -ENOMEM;
+	msrs->nmsrs = ARRAY_SIZE(entries);
+	memcpy(msrs->entries, entries, sizeof(entries));
+	return ioctl(vcpu->fd, KVM_SET_MSRS, msrs) == (int)ARRAY_SIZE(entries) ? 0 : -EIO;
 }
 
 /* Runs a part up to its `out`. Returns false where it does not get there. */
