@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: the last steps before exec, in the order that rights allow: limits and
  * working directory as root, then the bounding set (needs CAP_SETPCAP), groups and ids, then the

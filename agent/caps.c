@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/caps.h"
 
 #include <ctype.h>
@@ -19,8 +19,9 @@ int caps_parse(char *const *names, size_t n, uint64_t *ret, struct err *err)
 		size_t len = strlen(names[i]);
 		cap_value_t value;
 
-		/* libcap takes bare numbers too; the spec does not. */
-		if (len >= sizeof(lower) || strncmp(names[i], "CAP_", 4) != 0)
+		/* libcap takes bare numbers too, and stops at what cannot be in a name. */
+		if (len >= sizeof(lower) || strncmp(names[i], "CAP_", 4) != 0 ||
+		    strspn(names[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != len)
 			return err_set(err, EINVAL, "no such capability: %.64s", names[i]);
 		for (size_t k = 0; k <= len; k++)
 			lower[k] = (char)tolower((unsigned char)names[i][k]);

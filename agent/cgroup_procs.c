@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: a container may make cgroups beneath its own, so whatever concerns its
  * processes walks that tree, deepest first. Depth and number are bounded by what cgroup_apply() has

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: cgroup.events is polled in the kernel's sense: EPOLLPRI each time it changes
  * after it was read. The first look happens at the end of the turn, when the source is armed, so

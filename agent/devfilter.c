@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: the kernel asks the program about (type, access bits, major, minor). The
  * rules are walked from the last to the first with the set of bits still undecided in a register:
@@ -32,8 +32,8 @@ enum { R_RESULT, R_CTX, R_TYPE, R_LEFT, R_MAJOR, R_MINOR, R_HIT };
 #define JEQ_IMM(d, i, off) INSN(BPF_JMP32 | BPF_JEQ | BPF_K, d, 0, off, i)
 #define RETURN             INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-#define MAX_PER_RULE 8
-#define OVERHEAD     7
+#define MAX_PER_RULE 8 /* three tests of the device, and five instructions to deny */
+#define OVERHEAD     8 /* six to load the request, two to end */
 
 static void emit(struct devfilter *f, struct bpf_insn insn)
 {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: the VM monitor answers GET_ID of slot N with "sbxN", which the kernel shows
  * as /sys/block/vdX/serial; the letter X tells nothing. A parked slot has no media: size 0. The

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: the kernel starts us on its rootfs, which can be neither moved nor
  * unmounted, so no process on it can change its root with pivot_root(2). A tmpfs goes over it and

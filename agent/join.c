@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: an exec's helper. The agent puts it into the container's cgroup; it takes
  * all namespaces of the container's init at once, through its pidfd, and clones the process proper,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: the root file system is somebody's image, and each of its names may be a
  * link that wants to lead out. So no path of the container is ever given to the kernel as such:

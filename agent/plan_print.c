@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <linux/sched.h>
 #include <string.h>

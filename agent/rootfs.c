@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: beneath ROOTFS_WORK, in the calling process's private mount namespace:
  *

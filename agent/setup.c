@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Setup and Shutdown: the guest as a whole. */
 #include <dirent.h>
 #include <fcntl.h>
