@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Specs and the plans made of them, compared with tests/golden/agent/NAME.txt. With
+ * SBX_GOLDEN_UPDATE set the files are written instead, for a person to read and commit.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/plan.h"
+#include "common/io.h"
+#include "common/strbuf.h"
+
+/* protobuf-c has its strings as char *; nothing writes to them. */
+#pragma GCC diagnostic ignored "-Wdiscarded-qualifiers"
+
+static Spec__Spec spec;
+static Spec__Process process;
+static Spec__User user;
+static Spec__Linux linux_spec;
+static Spec__Resources resources;
+static Spec__Namespace namespaces[8], *namespace_list[8];
+static Spec__Mount mount, *mounts[] = {&mount};
+static char *args[] = {"/bin/sh", "-c", "true"}, *env[] = {"PATH=/bin", "A=b=c"};
+
+static void add_namespace(char *type)
+{
+	size_t i = linux_spec.n_namespaces++;
+
+	spec__namespace__init(&namespaces[i]);
+	namespaces[i].type = type;
+	namespace_list[i] = &namespaces[i];
+	linux_spec.namespaces = namespace_list;
+}
+
+static void setup(void)
+{
+	spec__spec__init(&spec);
+	spec__process__init(&process);
+	spec__user__init(&user);
+	spec__linux__init(&linux_spec);
+	spec__resources__init(&resources);
+	spec__mount__init(&mount);
+	spec.process = &process;
+	spec.linux = &linux_spec;
+	process.user = &user;
+	process.args = args;
+	process.n_args = 3;
+	process.env = env;
+	process.n_env = 2;
+	process.cwd = "/";
+	linux_spec.n_namespaces = 0;
+	add_namespace("mount");
+	add_namespace("pid");
+	mount.destination = "/data";
+	mount.type = "tmpfs";
+	mount.source = "tmpfs";
+}
+
+TestSuite(plan, .init = setup);
+
+static void golden(const char *name)
+{
+	_cleanup_close_ int dir = open("tests/golden/agent", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *want = NULL, *got = NULL;
+	_cleanup_plan_ struct plan plan = {0};
+	struct err err = ERR_INIT;
+	char file[64];
+
+	snprintf(file, sizeof(file), "%s.txt", name);
+	cr_assert_eq(plan_make(&spec, &plan, &err), 0, "%s", err.msg);
+	got = plan_print(&plan);
+	if (getenv("SBX_GOLDEN_UPDATE"))
+		io_write_atomic(dir, file, got, strlen(got), 0644);
+	cr_assert_eq(io_read_file(dir, file, 65536, &want, NULL), 0, "%s", file);
+	cr_assert_str_eq(got, want);
+}
+
+static void refused(int code, const char *word)
+{
+	_cleanup_plan_ struct plan plan = {0};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(plan_make(&spec, &plan, &err), -code, "%s: %s", word, err.msg);
+	cr_assert(strstr(err.msg, word), "\"%s\" does not name \"%s\"", err.msg, word);
+	cr_assert_null(plan.ops);
+}
+
+Test(plan, smallest)
+{
+	golden("smallest");
+}
+
+Test(plan, docker)
+{
+	static char *proc_options[] = {"nosuid", "noexec", "nodev"};
+	static char *masked[] = {"/proc/kcore", "/sys/firmware"}, *readonly[] = {"/proc/sys"};
+	static char *caps[] = {"CAP_CHOWN", "CAP_KILL"};
+	static Spec__Capabilities capabilities;
+	static uint32_t groups[] = {10, 20};
+
+	add_namespace("ipc");
+	add_namespace("uts");
+	add_namespace("network");
+	spec.hostname = "box";
+	spec.domainname = "example";
+	spec.root_readonly = true;
+	mount.destination = "/proc";
+	mount.type = mount.source = "proc";
+	mount.options = proc_options;
+	mount.n_options = 3;
+	spec.mounts = mounts;
+	spec.n_mounts = 1;
+	linux_spec.masked_paths = masked;
+	linux_spec.n_masked_paths = 2;
+	linux_spec.readonly_paths = readonly;
+	linux_spec.n_readonly_paths = 1;
+	linux_spec.rootfs_propagation = "rslave";
+	spec__capabilities__init(&capabilities);
+	capabilities.bounding = capabilities.permitted = capabilities.effective = caps;
+	capabilities.n_bounding = capabilities.n_permitted = capabilities.n_effective = 2;
+	process.capabilities = &capabilities;
+	process.no_new_privileges = true;
+	process.terminal = true;
+	process.console_rows = 24;
+	process.console_columns = 80;
+	process.has_oom_score_adj = true;
+	process.oom_score_adj = 500;
+	user.username = "app:wheel";
+	user.additional_gids = groups;
+	user.n_additional_gids = 2;
+	user.has_umask = true;
+	user.umask = 077;
+	golden("docker");
+}
+
+Test(plan, resources)
+{
+	static Spec__KeyValue unified[2], *unified_list[] = {&unified[0], &unified[1]};
+	static Spec__DeviceRule rules[3], *rule_list[] = {&rules[0], &rules[1], &rules[2]};
+
+	resources.memory_limit = 64 << 20;
+	resources.memory_low = 1 << 20;
+	resources.memory_swap = -1;
+	resources.cpu_weight = 50;
+	resources.cpu_quota_us = 25000;
+	resources.cpuset_cpus = "0-1";
+	resources.cpuset_mems = "0";
+	resources.pids_limit = 32;
+	for (int i = 0; i < 2; i++)
+		spec__key_value__init(&unified[i]);
+	unified[0].key = "memory.high";
+	unified[0].value = "1000000";
+	unified[1].key = "io.max";
+	unified[1].value = "8:0 rbps=1";
+	resources.unified = unified_list;
+	resources.n_unified = 2;
+	for (int i = 0; i < 3; i++)
+		spec__device_rule__init(&rules[i]);
+	rules[0].type = "a";
+	rules[0].access = "rwm";
+	rules[1] = (Spec__DeviceRule){.base = rules[1].base, true, "c", 10, 229, "rw"};
+	rules[2] = (Spec__DeviceRule){.base = rules[2].base, true, "b", 8, -1, "r"};
+	resources.devices = rule_list;
+	resources.n_devices = 3;
+	linux_spec.resources = &resources;
+	golden("resources");
+}
+
+Test(plan, user_namespace)
+{
+	static Spec__IdMapping map, *maps[] = {&map};
+	static Spec__KeyValue sysctl, *sysctls[] = {&sysctl};
+	static Spec__Rlimit limit, *limits[] = {&limit};
+
+	spec__id_mapping__init(&map);
+	map.host_id = 100000;
+	map.size = 65536;
+	linux_spec.uid_mappings = linux_spec.gid_mappings = maps;
+	linux_spec.n_uid_mappings = linux_spec.n_gid_mappings = 1;
+	add_namespace("user");
+	add_namespace("time");
+	add_namespace("cgroup");
+	add_namespace("network");
+	spec__key_value__init(&sysctl);
+	sysctl.key = "net.ipv4.ip_forward";
+	sysctl.value = "1";
+	linux_spec.sysctl = sysctls;
+	linux_spec.n_sysctl = 1;
+	spec__rlimit__init(&limit);
+	limit.type = "RLIMIT_NOFILE";
+	limit.soft = 1024;
+	limit.hard = 4096;
+	process.rlimits = limits;
+	process.n_rlimits = 1;
+	user.uid = 7;
+	user.gid = 8;
+	golden("user-namespace");
+}
+
+Test(plan, devices)
+{
+	static Spec__Device devices[3], *list[] = {&devices[0], &devices[1], &devices[2]};
+	static char *types[] = {"c", "b", "p"}, *paths[] = {"/dev/fuse", "/dev/loop0", "/run/fifo"};
+
+	for (int i = 0; i < 3; i++) {
+		spec__device__init(&devices[i]);
+		devices[i].type = types[i];
+		devices[i].path = paths[i];
+	}
+	devices[0].major = 10;
+	devices[0].minor = 229;
+	devices[1].major = 7;
+	devices[1].file_mode = 0600;
+	devices[1].uid = 5;
+	linux_spec.devices = list;
+	linux_spec.n_devices = 3;
+	golden("devices");
+	devices[0].path = "/dev/../etc/passwd";
+	refused(EINVAL, "..");
+	devices[0].path = "dev/fuse";
+	refused(EINVAL, "absolute");
+	devices[0].path = "/dev/fuse";
+	devices[0].major = 4096;
+	refused(EINVAL, "/dev/fuse");
+	devices[0].major = -1;
+	refused(EINVAL, "/dev/fuse");
+	devices[0].major = 10;
+	devices[0].type = "x";
+	refused(EINVAL, "type");
+	devices[0].type = "c";
+	devices[0].file_mode = 010000;
+	refused(EINVAL, "fileMode");
+}
+
+Test(plan, refuses_namespaces)
+{
+	namespaces[1].path = "/proc/1/ns/pid";
+	refused(ENOSYS, "pid");
+	namespaces[1].path = "";
+	namespaces[1].type = "mount";
+	refused(EINVAL, "mount twice");
+	namespaces[1].type = "network";
+	refused(ENOSYS, "pid namespace");
+	namespaces[1].type = "nonsense";
+	refused(EINVAL, "nonsense");
+	linux_spec.n_namespaces = 0;
+	refused(EINVAL, "mount namespace");
+}
+
+Test(plan, refuses_names)
+{
+	spec.hostname = "box";
+	refused(EINVAL, "uts");
+	add_namespace("uts");
+	spec.hostname =
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	refused(EINVAL, "64");
+}
+
+Test(plan, refuses_mounts)
+{
+	static char *bind[] = {"rbind"};
+
+	spec.mounts = mounts;
+	spec.n_mounts = 1;
+	mount.type = "nfs";
+	refused(ENOSYS, "nfs");
+	mount.type = "tmpfs";
+	mount.destination = "data";
+	refused(EINVAL, "absolute");
+	mount.destination = "/data/..";
+	refused(EINVAL, "..");
+	mount.destination = "/data";
+	mount.options = bind;
+	mount.n_options = 1;
+	refused(ENOSYS, "bind");
+	mount.n_options = 0;
+	mount.type = "mqueue";
+	refused(EINVAL, "ipc");
+	spec.n_mounts = PLAN_MAX_OPS + 1;
+	refused(E2BIG, "4096");
+	spec.n_mounts = 0;
+}
+
+Test(plan, refuses_sysctls)
+{
+	static Spec__KeyValue sysctl, *sysctls[] = {&sysctl};
+	static char *wrong[] = {
+		"kernel.panic", "net.ipv4.ip_forward", "",         "..", "kernel..shmmax",
+		"../kernel",    "kernel.shmmaxx",      "fs.mqueue"};
+
+	spec__key_value__init(&sysctl);
+	linux_spec.sysctl = sysctls;
+	linux_spec.n_sysctl = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		sysctl.key = wrong[i];
+		refused(EINVAL, "linux.sysctl");
+	}
+	add_namespace("network");
+	sysctl.key = "net/ipv4";
+	refused(EINVAL, "linux.sysctl");
+}
+
+Test(plan, refuses_resources)
+{
+	static Spec__KeyValue unified, *unified_list[] = {&unified};
+	static char *keys[] = {"cgroup.procs", "memory", "../memory.max", "a/b.c", ".x", ""};
+
+	linux_spec.resources = &resources;
+	resources.memory_limit = -2;
+	refused(EINVAL, "memory.max");
+	resources.memory_limit = 0;
+	resources.cpu_weight = 10001;
+	refused(EINVAL, "cpu.weight");
+	resources.cpu_weight = 0;
+	resources.unified = unified_list;
+	resources.n_unified = 1;
+	spec__key_value__init(&unified);
+	unified.value = "1";
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		unified.key = keys[i];
+		refused(EINVAL, "unified");
+	}
+	resources.n_unified = 0;
+}
+
+Test(plan, refuses_processes)
+{
+	static Spec__Rlimit limit, *limits[] = {&limit, &limit};
+	static Spec__Capabilities capabilities;
+	static char *caps[] = {"CAP_CHOWN"};
+
+	process.n_args = 0;
+	refused(EINVAL, "args");
+	process.n_args = 3;
+	process.cwd = "tmp";
+	refused(EINVAL, "cwd");
+	process.cwd = "/";
+	env[1] = "nonsense";
+	refused(EINVAL, "nonsense");
+	env[1] = "A=b=c";
+	user.uid = UINT32_MAX;
+	refused(EINVAL, "user");
+	user.uid = 0;
+	process.has_oom_score_adj = true;
+	process.oom_score_adj = 1001;
+	refused(EINVAL, "oomScoreAdj");
+	process.oom_score_adj = 0;
+	spec__rlimit__init(&limit);
+	limit.type = "RLIMIT_NOFILE";
+	process.rlimits = limits;
+	process.n_rlimits = 2;
+	refused(EINVAL, "twice");
+	process.n_rlimits = 1;
+	limit.soft = 2;
+	limit.hard = 1;
+	refused(EINVAL, "soft");
+	process.n_rlimits = 0;
+	spec__capabilities__init(&capabilities);
+	process.capabilities = &capabilities;
+	capabilities.effective = caps;
+	capabilities.n_effective = 1;
+	refused(EINVAL, "permitted");
+	capabilities.permitted = caps;
+	capabilities.n_permitted = 1;
+	capabilities.ambient = caps;
+	capabilities.n_ambient = 1;
+	refused(EINVAL, "ambient");
+	spec.process = NULL;
+	refused(EINVAL, "process");
+}
