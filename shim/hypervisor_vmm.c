@@ -174,6 +174,13 @@ static int run(struct vmm *vmm, const struct hypervisor_config *config, int cont
 	return r;
 }
 
+static void on_hello(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	/* It serves no other version's requests; each of ours fails with the same message. */
+	if (err)
+		log_error("%s", err->msg);
+}
+
 static int connect_control(struct vmm *vmm, int *fd, struct err *err)
 {
 	const struct rpc_config config = {
@@ -183,6 +190,8 @@ static int connect_control(struct vmm *vmm, int *fd, struct err *err)
 	};
 	int r = rpc_conn_create(vmm->loop, TAKE_FD(*fd), &config, &vmm->control);
 
+	if (r == 0)
+		r = rpc_hello(vmm->control, 0, on_hello, NULL);
 	if (r == 0)
 		r = loop_add_io(vmm->loop, vmm->pidfd, EPOLLIN, on_child, vmm, &vmm->child);
 	return r < 0 ? err_set_errno(err, -r, "cannot watch sbx-vmm") : 0;
