@@ -28,7 +28,7 @@ struct image {
 	}
 
 /*
- * builtin | dir:PATH | oci:PATH[:TAG] | oci-archive:PATH | docker-archive:PATH | registry name.
+ * builtin | erofs:PATH | dir:PATH | oci:PATH[:TAG] | oci-archive:PATH | docker-archive:PATH | registry name.
  * Builds the file where the store has none yet, which may take minutes; progress goes to stderr.
  * ret is written on success only. -EINVAL: no reference; -ENOENT: nothing there; -EBADMSG: the
  * image is broken; -ENOPKG: a helper or a right to build it is missing; -EIO and others: a helper

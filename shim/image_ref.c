@@ -11,6 +11,7 @@
 
 static const char *const prefixes[] = {
 	[IMAGE_BUILTIN] = "builtin",
+	[IMAGE_EROFS] = "erofs:",
 	[IMAGE_DIR] = "dir:",
 	[IMAGE_OCI] = "oci:",
 	[IMAGE_OCI_ARCHIVE] = "oci-archive:",
@@ -203,7 +204,7 @@ int image_ref_parse(const char *text, struct image_ref *ret, struct err *err)
 		return refuse(err, text, "a directory is named dir:PATH, an OCI layout oci:PATH");
 	if (strcmp(text, prefixes[IMAGE_BUILTIN]) == 0)
 		ref.kind = IMAGE_BUILTIN;
-	for (enum image_kind kind = IMAGE_DIR; kind < IMAGE_REGISTRY; kind++)
+	for (enum image_kind kind = IMAGE_EROFS; kind < IMAGE_REGISTRY; kind++)
 		if (strncmp(text, prefixes[kind], strlen(prefixes[kind])) == 0)
 			ref.kind = kind;
 	if (ref.kind == IMAGE_REGISTRY)

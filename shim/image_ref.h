@@ -3,6 +3,7 @@
  * What a person calls an image, taken apart. Pure.
  *
  *	builtin
+ *	erofs:PATH			a finished file, used as it is
  *	dir:PATH
  *	oci:PATH[:TAG]			TAG is what follows the last ':' of the last path component
  *	oci-archive:PATH
@@ -22,6 +23,7 @@
 
 enum image_kind {
 	IMAGE_BUILTIN,
+	IMAGE_EROFS,
 	IMAGE_DIR,
 	IMAGE_OCI,
 	IMAGE_OCI_ARCHIVE,

@@ -167,6 +167,7 @@ int image_source_open(const struct image_ref *ref, struct image_source *ret, str
 		strcpy(ret->signature, IMAGE_SIGNATURE_REGISTRY);
 		return 0;
 	case IMAGE_BUILTIN:
+	case IMAGE_EROFS:
 		break;
 	}
 	return err_set(err, EINVAL, "it is not built");

@@ -13,6 +13,7 @@ static const struct {
 	enum image_kind kind;
 } good[] = {
 	{"builtin", "builtin", "", "", IMAGE_BUILTIN},
+	{"erofs:/srv/x.erofs", "erofs:/srv/x.erofs", "/srv/x.erofs", "", IMAGE_EROFS},
 	{"dir:/srv/x", "dir:/srv/x", "/srv/x", "", IMAGE_DIR},
 	{"dir:a:b", "dir:a:b", "a:b", "", IMAGE_DIR},
 	{"dir:.", "dir:.", ".", "", IMAGE_DIR},

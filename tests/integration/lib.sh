@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the scripts that drive `sbx` share: cases, and a run's output, error and status.
+#
+#   $sbx             the program; SBX_HYPERVISOR picks the driver of every `sbx run` made by run()
+#   $size            small, test or full: SBX_SIZE
+#   run ARGS...      sbx run --rm ARGS; leaves $status, and $work/out and $work/err
+#   check NAME TEST  one case: TEST is evaluated; what the last run said is shown where it fails
+#   finish           the script's exit status
+
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+build=${SBX_BUILD:-$(readlink -f "$here/../../build")}
+sbx=$build/bin/sbx
+size=${SBX_SIZE:-test}
+driver=(${SBX_HYPERVISOR:+--hypervisor "$SBX_HYPERVISOR"})
+work=$(mktemp -d)
+SBX_ROOT=$(mktemp -d) # a world of our own, so that what is left behind is ours
+export SBX_ROOT
+trap 'rm -rf "$work" "$SBX_ROOT"' EXIT
+failed=0 status=0
+
+run() {
+	timeout "${run_limit:-120}" "$sbx" run --rm "${driver[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+	# The one line that the qemu driver owes, and that no case is about.
+	sed -i '/isolation rests on an emulator/d' "$work/err"
+}
+
+check() { # NAME TEST
+	if eval "$2"; then
+		echo "ok $1"
+	else
+		echo "not ok $1: $2 (status $status)"
+		for f in out err; do
+			[ -s "$work/$f" ] && head -c 2000 "$work/$f" | sed "s/^/    $f: /"
+		done
+		failed=1
+	fi
+}
+
+out_is() { [ "$(cat "$work/out")" = "$1" ]; }
+out_has() { grep -aqF -- "$1" "$work/out"; }
+err_has() { grep -aqF -- "$1" "$work/err"; }
+
+# Whether anything of a pod is left: a process of ours, or a directory of a pod.
+leftovers() {
+	pgrep -f "^$build/bin/(sbx-vmm|containerd-shim-sbx-v2|sbx-share)" >"$work/left"
+	find "$SBX_ROOT" -path '*/sbx/*' -prune -name lock >>"$work/left" 2>/dev/null
+	[ -s "$work/left" ]
+}
+
+finish() { exit "$failed"; }
