@@ -38,8 +38,8 @@ static inline bool kvm_probe_is_usable(const struct kvm_probe *probe)
 
 /*
  * Probes in a child process, so that nothing of the caller's changes, and so that a guest that does
- * not come back is ended with it. The child may use a quarter of a second of CPU time; waiting for
- * a busy machine does not count, but 10 seconds end it in any case.
+ * not come back is ended with it. The child may use two seconds of CPU time, a thousand times what
+ * it needs; waiting for a busy machine does not count, but 10 seconds end it in any case.
  */
 void kvm_probe_run(struct kvm_probe *ret);
 
@@ -51,6 +51,7 @@ struct kvm_probe_facts {
 	bool syscall_ran, instructions_ran;
 	unsigned syscall_ring;
 	uint64_t loop_instructions, loop_ns; /* 0: the loop did not run */
+	uint64_t native_ns;                  /* of the same loop outside the guest */
 };
 
 /* Fills code, reason and ring0_mips. */

@@ -8,20 +8,21 @@
 #include "shim/kvm_probe.h"
 #include "shim/probe_guest.h"
 
-/* 10000 instructions in 3.3 ms are an emulator's, in 0.1 ms a slow machine's. */
+/* 40000 instructions in 13 ms are an emulator's; 0.1 ms are a machine's, 8 ms a busy one's. */
 static const struct {
 	struct kvm_probe_facts facts;
 	enum kvm_probe_code code;
 } cases[] = {
-	{{true, true, 0, 10000, 10000}, KVM_PROBE_USABLE},
-	{{true, true, 0, 10000, 100000}, KVM_PROBE_USABLE},
-	{{true, true, 0, 10000, 0}, KVM_PROBE_USABLE},
-	{{true, true, 0, 10000, 3300000}, KVM_PROBE_EMULATED},
-	{{true, true, 0, 10000, 1100000}, KVM_PROBE_EMULATED},
-	{{true, true, 3, 10000, 10000}, KVM_PROBE_WRONG_RING},
-	{{false, true, 0, 10000, 10000}, KVM_PROBE_WRONG_RING},
-	{{true, false, 0, 0, 0}, KVM_PROBE_INCOMPLETE},
-	{{true, true, 0, 0, 0}, KVM_PROBE_INCOMPLETE},
+	{{true, true, 0, 40000, 20000, 13000}, KVM_PROBE_USABLE},
+	{{true, true, 0, 40000, 100000, 13000}, KVM_PROBE_USABLE},
+	{{true, true, 0, 40000, 0, 0}, KVM_PROBE_USABLE},
+	{{true, true, 0, 40000, 8000000, 400000}, KVM_PROBE_USABLE},
+	{{true, true, 0, 40000, 13000000, 13000}, KVM_PROBE_EMULATED},
+	{{true, true, 0, 40000, 4100000, 13000}, KVM_PROBE_EMULATED},
+	{{true, true, 3, 40000, 20000, 13000}, KVM_PROBE_WRONG_RING},
+	{{false, true, 0, 40000, 20000, 13000}, KVM_PROBE_WRONG_RING},
+	{{true, false, 0, 0, 0, 0}, KVM_PROBE_INCOMPLETE},
+	{{true, true, 0, 0, 0, 0}, KVM_PROBE_INCOMPLETE},
 };
 
 Test(kvm_probe, judge)
