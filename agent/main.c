@@ -71,30 +71,27 @@ static void on_host_gone(struct rpc_conn *conn, int why, void *data)
 	loop_exit(agent->loop, 0);
 }
 
-/* The console costs an exit for each character: warnings and errors only. */
-static void open_log(void)
+/*
+ * 0, 1 and 2 exist, so that no descriptor of ours is ever taken for a standard stream. The last is
+ * the console, for the log and for a sanitizer's or the C library's last words. Each character
+ * there costs an exit: warnings and errors only.
+ */
+static int open_standard_fds(void)
 {
-	int fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	static const char *const paths[] = {"/dev/null", "/dev/null", "/dev/console"};
 
-	if (fd < 0)
-		fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0)
-		log_open(fd, LOG_WARN, "sbx-agent");
-}
-
-/* 0, 1 and 2 exist, so that no descriptor of ours is ever taken for a standard stream. */
-static int fill_standard_fds(void)
-{
-	int fd = open("/dev/null", O_RDWR);
-
-	if (fd < 0)
-		return -errno;
 	for (int i = 0; i < 3; i++) {
-		if (dup2(fd, i) < 0)
+		int fd = open(paths[i], O_RDWR | O_NOCTTY);
+
+		/* A kernel may run without a console. */
+		if (fd < 0)
+			fd = open("/dev/null", O_RDWR);
+		if (fd < 0 || dup2(fd, i) < 0)
 			return -errno;
+		if (fd > 2)
+			close(fd);
 	}
-	if (fd > 2)
-		close(fd);
+	log_open(STDERR_FILENO, LOG_WARN, "sbx-agent");
 	return 0;
 }
 
@@ -105,8 +102,7 @@ static int prepare(struct agent *agent, struct err *err)
 	r = early_mounts(err);
 	if (r < 0)
 		return r;
-	open_log();
-	r = fill_standard_fds();
+	r = open_standard_fds();
 	if (r < 0)
 		return err_set_errno(err, -r, "/dev/null");
 	r = early_harden(err);
