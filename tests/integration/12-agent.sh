@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$build/tests/host_agent" "$work" "$build/bin/sbx-vmm" --kernel "$build/share/vmlinux" \
-	--initrd "$build/share/initramfs.cpio" --cmdline "console=ttyS0 quiet reboot=t panic=-1" \
+	--initrd "$build/share/initramfs.cpio" --cmdline "console=ttyS0 quiet reboot=k panic=-1" \
 	--memory 256m --disk "$build/share/builtin.erofs,ro" --vsock-dir "$work" \
 	--console-file "$work/console"
 status=$?

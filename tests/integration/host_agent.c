@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * host_agent DIR COMMAND... - tests of the agent in the guest that COMMAND boots with its vsock in
  * DIR and the built-in image as disk slot 0. Prints "ok NAME" or "not ok NAME: why" for each.
@@ -338,7 +338,7 @@ static bool case_stdin_unread(void)
 /* Through cat, both ways, with the reader held back for a while: compared byte by byte. */
 static bool case_bulk(void)
 {
-	const uint64_t size = 24 << 20;
+	const uint64_t size = 12 << 20;
 	struct result result = {0};
 	struct err err = ERR_INIT;
 	struct spec spec;
@@ -368,7 +368,7 @@ static bool case_bulk(void)
 /* The last bytes before an exit, many times. */
 static bool case_nothing_lost(void)
 {
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 15; i++) {
 		struct result result = {0};
 		struct err err = ERR_INIT;
 		struct spec spec;
