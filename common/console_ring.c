@@ -27,13 +27,11 @@ int console_ring_memfd(void)
 
 int console_ring_open(int fd, struct console_ring **ret)
 {
-	_cleanup_free_ struct console_ring *ring = malloc(sizeof(*ring));
+	struct console_ring *ring;
 	struct stat st;
 	int seals;
 	void *p;
 
-	if (!ring)
-		return -ENOMEM;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	/* A file that shrinks later would turn an access into a SIGBUS. */
@@ -43,8 +41,13 @@ int console_ring_open(int fd, struct console_ring **ret)
 	p = mmap(NULL, MAP_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
+	ring = malloc(sizeof(*ring));
+	if (!ring) {
+		munmap(p, MAP_SIZE);
+		return -ENOMEM;
+	}
 	ring->map = p;
-	*ret = TAKE_PTR(ring);
+	*ret = ring;
 	return 0;
 }
 

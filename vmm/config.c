@@ -70,7 +70,7 @@ static int parse_file(const char *what, const char *text, size_t n, struct confi
 {
 	uint64_t fd = 0;
 
-	if (n < 3 || memcmp(text, "fd:", 3)) {
+	if (n < 3 || memcmp(text, "fd:", 3) != 0) {
 		if (!n)
 			return err_set(err, EINVAL, "--%s: empty file name", what);
 		*ret = (struct config_file){.given = true, .fd = -1, .path = text, .path_len = n};

@@ -156,7 +156,8 @@ static void handle_detach_disk(struct rpc_call *call, const ProtobufCMessage *re
 
 /* --- metrics ------------------------------------------------------------------------------- */
 
-#define MAX_COUNTERS ((VCPU_MAX + 1) * VCPU_EXIT_KINDS)
+#define MAX_DEVICE_COUNTERS 256
+#define MAX_COUNTERS        ((VCPU_MAX + 1) * VCPU_EXIT_KINDS + MAX_DEVICE_COUNTERS)
 
 struct counters {
 	Vmm__MetricsResponse reply;
@@ -199,6 +200,11 @@ static void add_exits(struct counters *out, const struct control_config *config)
 	}
 }
 
+static void add_device_counter(void *data, const char *name, uint64_t value)
+{
+	add_counter(data, value, "%s", name);
+}
+
 static void handle_metrics(struct rpc_call *call, const ProtobufCMessage *req, void *data)
 {
 	const struct control *control = data;
@@ -211,6 +217,7 @@ static void handle_metrics(struct rpc_call *call, const ProtobufCMessage *req, v
 	vmm__metrics_response__init(&out->reply);
 	out->reply.counters = out->list;
 	add_exits(out, &control->config);
+	devices_each_counter(control->config.devices, add_device_counter, out);
 	rpc_reply(call, &out->reply.base);
 }
 

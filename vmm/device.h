@@ -75,4 +75,8 @@ void devices_flush_console(struct devices *devices);
 /* The virtio device of a slot, or NULL. */
 struct virtio_device *devices_find(struct devices *devices, enum device_kind kind, unsigned index);
 
+/* Calls fn for each counter of each device: "vsock.rx_packets", "blk0.read_bytes" … */
+void devices_each_counter(struct devices *devices,
+			  void (*fn)(void *data, const char *name, uint64_t value), void *data);
+
 #endif

@@ -2,6 +2,7 @@
 /* Brings the devices of the table to life, in its order, and takes them down in reverse. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -17,6 +18,14 @@
 
 /* Each VM's sockets are its own, so each guest may have the first address there is. */
 #define GUEST_CID 3
+
+static const char *const device_names[] = {
+	[DEVICE_SERIAL] = "serial",
+	[DEVICE_VSOCK] = "vsock",
+	[DEVICE_RNG] = "rng",
+	[DEVICE_BLK] = "blk",
+};
+static_assert(ARRAY_SIZE(device_names) == DEVICE_KINDS, "a name for each kind");
 
 struct device {
 	struct device_slot slot;
@@ -106,32 +115,29 @@ static int create_device(struct devices *devices, struct device *device)
 int devices_create(struct vm *vm, struct loop *loop, const struct devices_config *config,
 		   struct devices **ret, struct err *err)
 {
-	static const char *const names[] = {
-		[DEVICE_SERIAL] = "serial",
-		[DEVICE_VSOCK] = "vsock",
-		[DEVICE_RNG] = "rng",
-		[DEVICE_BLK] = "blk",
-	};
-	static_assert(ARRAY_SIZE(names) == DEVICE_KINDS, "a name for each kind");
-	_cleanup_(devices_destroy_p) struct devices *devices = calloc(1, sizeof(*devices));
-	int r;
+	struct devices *devices = calloc(1, sizeof(*devices));
+	int r = 0;
 
 	if (!devices)
 		return err_set(err, ENOMEM, "devices: out of memory");
 	devices->vm = vm;
 	devices->loop = loop;
 	devices->config = config;
-	for (; devices->n < config->table->n; devices->n++) {
-		struct device *device = &devices->devices[devices->n];
+	for (unsigned i = 0; i < config->table->n && r >= 0; i++) {
+		struct device *device = &devices->devices[devices->n++];
 
-		device->slot = config->table->slots[devices->n];
+		device->slot = config->table->slots[i];
 		r = create_device(devices, device);
-		if (r < 0)
-			return err_set_errno(err, -r, "device %s%u", names[device->slot.kind],
-					     device->slot.index);
+	}
+	if (r < 0) {
+		const struct device_slot *slot = &devices->devices[devices->n - 1].slot;
+
+		r = err_set_errno(err, -r, "device %s%u", device_names[slot->kind], slot->index);
+		devices_destroy(devices);
+		return r;
 	}
 	devices->config = NULL;
-	*ret = TAKE_PTR(devices);
+	*ret = devices;
 	return 0;
 }
 
@@ -170,4 +176,27 @@ struct virtio_device *devices_find(struct devices *devices, enum device_kind kin
 			return device->virtio;
 	}
 	return NULL;
+}
+
+void devices_each_counter(struct devices *devices,
+			  void (*fn)(void *data, const char *name, uint64_t value), void *data)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < devices->n; i++) {
+		const struct device *device = &devices->devices[i];
+		const struct virtio_device *virtio = device->virtio;
+
+		for (unsigned k = 0; virtio && k < virtio->ops->n_counters; k++) {
+			/* Only of disks there are several. */
+			if (device->slot.kind == DEVICE_BLK)
+				snprintf(name, sizeof(name), "blk%u.%s", device->slot.index,
+					 virtio->ops->counters[k].name);
+			else
+				snprintf(name, sizeof(name), "%s.%s",
+					 device_names[device->slot.kind],
+					 virtio->ops->counters[k].name);
+			fn(data, name, virtio_counter(virtio, k));
+		}
+	}
 }

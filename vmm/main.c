@@ -71,18 +71,19 @@ struct vmm {
 
 static int open_path(const char *what, const struct config_file *file, int flags, struct err *err)
 {
-	_cleanup_free_ char *path = strndup(file->path, file->path_len);
-	int fd;
+	char *path = strndup(file->path, file->path_len);
+	int fd = -1, r = -ENOMEM;
 
-	if (!path)
-		return err_set(err, ENOMEM, "out of memory");
-	if (flags & O_PATH) {
-		int r = sock_connect_at(AT_FDCWD, path, &fd);
-
-		return r < 0 ? err_set_errno(err, -r, "--%s %s", what, path) : fd;
+	if (path && flags & O_PATH) {
+		r = sock_connect_at(AT_FDCWD, path, &fd);
+	} else if (path) {
+		fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0600);
+		r = fd < 0 ? -errno : 0;
 	}
-	fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0600);
-	return fd < 0 ? err_set_errno(err, errno, "--%s %s", what, path) : fd;
+	if (r < 0)
+		r = err_set_errno(err, -r, "--%s %s", what, path ? path : "");
+	free(path);
+	return r < 0 ? r : fd;
 }
 
 /* O_PATH stands for a socket to connect to. -1 where the file was not asked for. */
@@ -288,7 +289,7 @@ static int stage_run(struct vmm *vmm, struct err *err)
 
 static int exit_status(struct vm *vm)
 {
-	switch (vm->end) {
+	switch ((enum vm_end)vm->end) {
 	case VM_END_CRASH:
 		log_error("%s", vm->end_text);
 		return VMM_EXIT_CRASH;
@@ -315,7 +316,7 @@ static void teardown(struct vmm *vmm)
 
 static int run_stages(struct vmm *vmm, struct err *err)
 {
-	uint64_t entry;
+	uint64_t entry = 0;
 	int r;
 
 	r = stage_open(vmm, err);

@@ -21,14 +21,10 @@
  * The last thread to park writes settled_fd. The loop never waits for a thread, because a thread in
  * a device register may be waiting for the loop.
  */
-#include "vmm/vcpu.h"
+#include "vmm/vcpu_internal.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <linux/kvm.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -41,160 +37,6 @@
 
 #define KICK_SIGNAL SIGRTMIN
 
-enum want { WANT_RUN, WANT_PAUSE, WANT_STOP };
-
-struct vcpu {
-	struct vcpus *set;
-	unsigned index;
-	int fd;
-	struct kvm_run *run;
-	size_t run_size;
-	pthread_t thread;
-	atomic_uint_least64_t exits[VCPU_EXIT_KINDS]; /* written by its thread only */
-};
-
-struct vcpus {
-	struct vm *vm;
-	unsigned n, n_started;
-	_Atomic enum want want;
-	pthread_mutex_t lock; /* of changes of want, n_parked */
-	pthread_cond_t changed;
-	unsigned n_parked;
-	int settled_fd;
-	struct source *settled;
-	void (*on_settled)(void *data);
-	void *data;
-	struct vcpu vcpus[VCPU_MAX];
-};
-
-static const char *const exit_names[] = {
-	[VCPU_EXIT_PIO] = "pio",   [VCPU_EXIT_MMIO] = "mmio",   [VCPU_EXIT_HLT] = "hlt",
-	[VCPU_EXIT_KICK] = "kick", [VCPU_EXIT_OTHER] = "other",
-};
-static_assert(ARRAY_SIZE(exit_names) == VCPU_EXIT_KINDS, "a name for each kind");
-
-const char *vcpu_exit_name(enum vcpu_exit kind)
-{
-	return exit_names[kind];
-}
-
-uint64_t vcpus_exits(const struct vcpus *vcpus, unsigned index, enum vcpu_exit kind)
-{
-	return atomic_load_explicit(&vcpus->vcpus[index].exits[kind], memory_order_relaxed);
-}
-
-static void count(struct vcpu *vcpu, enum vcpu_exit kind)
-{
-	uint64_t n = atomic_load_explicit(&vcpu->exits[kind], memory_order_relaxed);
-
-	/* One writer: a plain store is enough, no locked instruction per exit. */
-	atomic_store_explicit(&vcpu->exits[kind], n + 1, memory_order_relaxed);
-}
-
-/* --- exits --------------------------------------------------------------------------------- */
-
-static void handle_pio(struct vcpu *vcpu)
-{
-	const struct bus *bus = &vcpu->set->vm->pio;
-	struct kvm_run *run = vcpu->run;
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
-
-	count(vcpu, VCPU_EXIT_PIO);
-	/* KVM bounds a string instruction's count to what fits into its page. */
-	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
-		if (run->io.direction == KVM_EXIT_IO_OUT)
-			bus_write(bus, run->io.port, data, run->io.size);
-		else
-			bus_read(bus, run->io.port, data, run->io.size);
-	}
-}
-
-static void handle_mmio(struct vcpu *vcpu)
-{
-	const struct bus *bus = &vcpu->set->vm->mmio;
-	struct kvm_run *run = vcpu->run;
-
-	count(vcpu, VCPU_EXIT_MMIO);
-	if (run->mmio.is_write)
-		bus_write(bus, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
-	else
-		bus_read(bus, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
-}
-
-static void handle_system_event(struct vcpu *vcpu)
-{
-	struct vm *vm = vcpu->set->vm;
-	uint32_t type = vcpu->run->system_event.type;
-
-	switch (type) {
-	case KVM_SYSTEM_EVENT_SHUTDOWN:
-	case KVM_SYSTEM_EVENT_RESET:
-		vm_end(vm, VM_END_GUEST, "the guest powered off");
-		break;
-	case KVM_SYSTEM_EVENT_CRASH:
-		vm_end(vm, VM_END_CRASH, "the guest's kernel reported a crash");
-		break;
-	default:
-		vm_end(vm, VM_END_FAILED, "unknown system event %u on vCPU %u", type, vcpu->index);
-	}
-}
-
-static void handle_internal_error(struct vcpu *vcpu)
-{
-	const struct kvm_run *run = vcpu->run;
-	unsigned long long data[2] = {0, 0};
-
-	for (unsigned i = 0; i < run->internal.ndata && i < ARRAY_SIZE(data); i++)
-		data[i] = run->internal.data[i];
-	vm_end(vcpu->set->vm, VM_END_FAILED, "KVM internal error %u on vCPU %u, data %#llx %#llx%s",
-	       run->internal.suberror, vcpu->index, data[0], data[1],
-	       run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
-		       ? ": an instruction that KVM cannot emulate"
-		       : "");
-}
-
-static void handle_exit(struct vcpu *vcpu)
-{
-	struct vm *vm = vcpu->set->vm;
-	const struct kvm_run *run = vcpu->run;
-
-	switch (run->exit_reason) {
-	case KVM_EXIT_IO:
-		handle_pio(vcpu);
-		return;
-	case KVM_EXIT_MMIO:
-		handle_mmio(vcpu);
-		return;
-	case KVM_EXIT_HLT:
-		/* Only where the interrupt controller is not KVM's; ours is. */
-		count(vcpu, VCPU_EXIT_HLT);
-		return;
-	case KVM_EXIT_INTR:
-		count(vcpu, VCPU_EXIT_KICK);
-		return;
-	}
-	count(vcpu, VCPU_EXIT_OTHER);
-	switch (run->exit_reason) {
-	case KVM_EXIT_SHUTDOWN:
-		vm_end(vm, VM_END_CRASH, "triple fault on vCPU %u", vcpu->index);
-		return;
-	case KVM_EXIT_SYSTEM_EVENT:
-		handle_system_event(vcpu);
-		return;
-	case KVM_EXIT_INTERNAL_ERROR:
-		handle_internal_error(vcpu);
-		return;
-	case KVM_EXIT_FAIL_ENTRY:
-		vm_end(vm, VM_END_FAILED, "vCPU %u cannot enter the guest, hardware reason %#llx",
-		       vcpu->index,
-		       (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
-		return;
-	default:
-		vm_end(vm, VM_END_FAILED, "unknown exit %u on vCPU %u", run->exit_reason,
-		       vcpu->index);
-	}
-}
-
 /* --- the threads --------------------------------------------------------------------------- */
 
 static void set_immediate_exit(struct vcpu *vcpu, uint8_t value)
@@ -206,9 +48,9 @@ static void set_immediate_exit(struct vcpu *vcpu, uint8_t value)
 static void run_once(struct vcpu *vcpu)
 {
 	if (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
-		handle_exit(vcpu);
+		vcpu_handle_exit(vcpu);
 	else if (errno == EINTR || errno == EAGAIN)
-		count(vcpu, VCPU_EXIT_KICK);
+		vcpu_count_exit(vcpu, VCPU_EXIT_KICK);
 	else
 		vm_end(vcpu->set->vm, VM_END_FAILED, "KVM_RUN on vCPU %u: %s", vcpu->index,
 		       strerrordesc_np(errno));
@@ -219,7 +61,7 @@ static void complete_access(struct vcpu *vcpu)
 	set_immediate_exit(vcpu, 1);
 	/* An access that KVM had to split exits once per part. */
 	while (!vm_ended(vcpu->set->vm) && ioctl(vcpu->fd, KVM_RUN, 0) == 0)
-		handle_exit(vcpu);
+		vcpu_handle_exit(vcpu);
 }
 
 static void tell_settled(struct vcpus *set)

@@ -48,7 +48,7 @@ static int load_kernel(const struct memory *mem, int fd, struct kernel_image *im
 		       struct err *err)
 {
 	uint8_t head[KERNEL_IMAGE_HEAD];
-	uint64_t size;
+	uint64_t size = 0;
 	int r;
 
 	r = file_size(fd, "kernel", &size, err);
@@ -130,7 +130,7 @@ static int put_tables(const struct memory *mem, unsigned cpus, const struct kern
 int x86_boot_load(const struct memory *mem, const struct x86_boot *boot, uint64_t *ret_entry,
 		  struct err *err)
 {
-	struct kernel_image image;
+	struct kernel_image image = {0};
 	struct x86_initrd initrd;
 	int r;
 

@@ -178,7 +178,8 @@ void x86_cpuid_adapt(struct kvm_cpuid2 *cpuid, unsigned cpu, unsigned n_cpus)
 
 int x86_cpuid_supported(int kvm_fd, struct kvm_cpuid2 **ret, struct err *err)
 {
-	_cleanup_free_ struct kvm_cpuid2 *cpuid = NULL;
+	struct kvm_cpuid2 *cpuid;
+	int r;
 
 	/* Ours, because in-kernel APICs give it; KVM's list leaves it out for the sake of others. */
 	if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) <= 0)
@@ -187,9 +188,12 @@ int x86_cpuid_supported(int kvm_fd, struct kvm_cpuid2 **ret, struct err *err)
 	if (!cpuid)
 		return err_set(err, ENOMEM, "kvm: no memory for CPUID");
 	cpuid->nent = X86_CPUID_MAX;
-	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
-		return err_set_errno(err, errno, "kvm: KVM_GET_SUPPORTED_CPUID");
-	*ret = TAKE_PTR(cpuid);
+	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0) {
+		r = err_set_errno(err, errno, "kvm: KVM_GET_SUPPORTED_CPUID");
+		free(cpuid);
+		return r;
+	}
+	*ret = cpuid;
 	return 0;
 }
 
