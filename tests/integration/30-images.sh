@@ -219,7 +219,7 @@ test_concurrency() {
 # A build that is killed leaves its directory; the next one removes it.
 test_crash() {
 	local pid
-	mkdir big && head -c 300M /dev/urandom >big/noise
+	mkdir big && head -c 100M /dev/urandom >big/noise
 	SBX_ROOT=$work/crash "$sbx" images pull dir:big >/dev/null 2>&1 &
 	pid=$!
 	for _ in $(seq 100); do
