@@ -31,21 +31,22 @@ static void enable_controllers(const char *dir)
 	}
 }
 
-/* What containers together may not use: a sixteenth of memory, 8 MiB at least, 64 MiB at most. */
+/*
+ * What is free at boot, less a reserve: a sixteenth of all memory, 8 MiB at least, 64 MiB at most.
+ * Total memory would be the wrong measure, as the kernel's own part of it never comes back.
+ */
 static uint64_t memory_for_containers(void)
 {
+	const uint64_t mib = 1u << 20;
+	uint64_t available, reserve;
 	struct sysinfo info;
-	uint64_t total, reserve;
 
 	if (sysinfo(&info) < 0)
 		return UINT64_MAX;
-	total = (uint64_t)info.totalram * info.mem_unit;
-	reserve = total / 16;
-	if (reserve < 8u << 20)
-		reserve = 8u << 20;
-	if (reserve > 64u << 20)
-		reserve = 64u << 20;
-	return total > 2 * reserve ? total - reserve : total / 2;
+	available = (uint64_t)(info.freeram + info.bufferram) * info.mem_unit;
+	reserve = (uint64_t)info.totalram * info.mem_unit / 16;
+	reserve = reserve < 8 * mib ? 8 * mib : reserve > 64 * mib ? 64 * mib : reserve;
+	return available > 2 * reserve ? available - reserve : available / 2;
 }
 
 /* An eighth of the kernel's thread slots stays for kernel threads, the agent and its helpers. */

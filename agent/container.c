@@ -151,6 +151,12 @@ int container_find_process(struct agent *agent, const char *id, const char *exec
 	return err_set(err, ENOENT, "no process %.128s in container %s", exec_id, id);
 }
 
+/* Once it has exited, its number is anybody's. */
+static bool is_process(const struct process *process, pid_t pid)
+{
+	return process->pid == pid && process->state != PROCESS_EXITED;
+}
+
 void container_reaped(struct agent *agent, pid_t pid, int wait_status)
 {
 	struct list *it, *tmp, *pit, *ptmp;
@@ -158,14 +164,14 @@ void container_reaped(struct agent *agent, pid_t pid, int wait_status)
 	list_for_each_safe (it, tmp, &agent->containers) {
 		struct container *container = list_entry(it, struct container, link);
 
-		if (container->init && container->init->pid == pid) {
+		if (container->init && is_process(container->init, pid)) {
 			process_reaped(container->init, wait_status);
 			return;
 		}
 		list_for_each_safe (pit, ptmp, &container->execs) {
 			struct process *process = list_entry(pit, struct process, link);
 
-			if (process->pid == pid) {
+			if (is_process(process, pid)) {
 				process_reaped(process, wait_status);
 				return;
 			}

@@ -26,6 +26,10 @@ static void on_failed_freed(int result, void *data)
 	free(failed);
 }
 
+static void on_forgotten(int result, void *data)
+{
+}
+
 static void fail_create(struct container *container, struct rpc_call *call, const struct err *err)
 {
 	struct failed_create *failed = calloc(1, sizeof(*failed));
@@ -33,6 +37,7 @@ static void fail_create(struct container *container, struct rpc_call *call, cons
 	if (!failed) {
 		/* Then at once; the id is free a little later. */
 		rpc_fail(call, err);
+		container_destroy(container, on_forgotten, NULL);
 		return;
 	}
 	*failed = (struct failed_create){call, *err};
