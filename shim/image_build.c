@@ -19,8 +19,9 @@
 #include "shim/image_tree.h"
 #include "shim/image_userns.h"
 
-#define ROOTFS      "rootfs"
-#define LAYOUT_FILE "{\"imageLayoutVersion\":\"1.0.0\"}\n"
+#define ROOTFS       "rootfs"
+#define LAYOUT_IMAGE IMAGE_BUILD_LAYOUT ":" OCI_ONLY_TAG
+#define LAYOUT_FILE  "{\"imageLayoutVersion\":\"1.0.0\"}\n"
 
 /* What a build's child is given, and what it gives back. */
 struct build {
@@ -55,9 +56,9 @@ static int measure(struct image_built *built, struct err *err)
 /* In the job's child, in the build's directory. */
 static int run_build(void *arg, struct err *err)
 {
-	static const char *const umoci[] = {
-		"umoci", "raw", "unpack", "--image", IMAGE_BUILD_LAYOUT ":" OCI_ONLY_TAG,
-		ROOTFS,  NULL};
+	static const char image[] = LAYOUT_IMAGE;
+	static const char *const umoci[] = {"umoci", "raw",  "unpack", "--image",
+					    image,   ROOTFS, NULL};
 	struct build *build = arg;
 	struct image_tree tree;
 	int r = build->unpack ? image_tool_run(umoci, err) : 0;
@@ -133,6 +134,7 @@ int image_build_borrow(const struct image_temp *temp, const char *path,
 
 static int run_fetch(void *arg, struct err *err)
 {
+	static const char target[] = "oci:" LAYOUT_IMAGE;
 	/* Its own temporary files go with the build's directory, also after a crash. */
 	const char *argv[] = {"skopeo",
 			      "--tmpdir",
@@ -145,7 +147,7 @@ static int run_fetch(void *arg, struct err *err)
 			      "--quiet",
 			      "--",
 			      arg,
-			      "oci:" IMAGE_BUILD_LAYOUT ":" OCI_ONLY_TAG,
+			      target,
 			      NULL};
 
 	return image_tool_run(argv, err);

@@ -32,7 +32,14 @@ const char *image_config_host_arch(void)
 
 static int broken(struct err *err, const char *name, const char *why)
 {
-	return err_set(err, EBADMSG, "image configuration: %s %s", name, why);
+	err_set(err, EBADMSG, "image configuration: %s %s", name, why);
+	return -EBADMSG;
+}
+
+static int out_of_memory(struct err *err)
+{
+	err_set(err, ENOMEM, "out of memory");
+	return -ENOMEM;
 }
 
 static void strings_free(char **strings)
@@ -66,7 +73,7 @@ static int get_string(json_t *object, const char *name, char **ret, struct err *
 		s = json_string_value(value);
 	}
 	*ret = strdup(s);
-	return *ret ? 0 : err_set(err, ENOMEM, "out of memory");
+	return *ret ? 0 : out_of_memory(err);
 }
 
 static int get_strings(json_t *object, const char *name, char ***ret, struct err *err)
@@ -83,7 +90,7 @@ static int get_strings(json_t *object, const char *name, char ***ret, struct err
 	}
 	*ret = calloc(n + 1, sizeof(**ret));
 	if (!*ret)
-		return err_set(err, ENOMEM, "out of memory");
+		return out_of_memory(err);
 	for (size_t i = 0; i < n; i++) {
 		json_t *item = json_array_get(value, i);
 
@@ -93,7 +100,7 @@ static int get_strings(json_t *object, const char *name, char ***ret, struct err
 			return broken(err, name, "holds a string that is too long");
 		(*ret)[i] = strdup(json_string_value(item));
 		if (!(*ret)[i])
-			return err_set(err, ENOMEM, "out of memory");
+			return out_of_memory(err);
 	}
 	return 0;
 }
@@ -114,7 +121,7 @@ static int make_absolute(char **workdir, struct err *err)
 	if ((*workdir)[0] == '/')
 		return 0;
 	if (asprintf(&absolute, "/%s", *workdir) < 0)
-		return err_set(err, ENOMEM, "out of memory");
+		return out_of_memory(err);
 	free(*workdir);
 	*workdir = absolute;
 	return 0;

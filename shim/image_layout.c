@@ -63,8 +63,8 @@ int image_layout_find(int dirfd, const char *tag, struct oci_descriptor *ret_man
 		      struct err *err)
 {
 	struct oci_descriptor descriptor = {0};
-	char *text;
-	size_t size;
+	char *text = NULL;
+	size_t size = 0;
 	struct stat st;
 	int r;
 
@@ -76,7 +76,7 @@ int image_layout_find(int dirfd, const char *tag, struct oci_descriptor *ret_man
 	if (r < 0)
 		return err_set(err, -r, "not an OCI layout: index.json: %s", strerror(-r));
 	r = oci_index_pick(text, size, tag, &descriptor, err);
-	free(text);
+	free(TAKE_PTR(text));
 	for (int depth = 0; r == 0 && oci_is_index(&descriptor); depth++) {
 		if (depth == INDEX_DEPTH_MAX)
 			return err_set(err, EBADMSG, "an index within too many others");
@@ -84,7 +84,7 @@ int image_layout_find(int dirfd, const char *tag, struct oci_descriptor *ret_man
 		if (r < 0)
 			return r;
 		r = oci_index_pick(text, size, NULL, &descriptor, err);
-		free(text);
+		free(TAKE_PTR(text));
 	}
 	if (r < 0)
 		return r;
@@ -98,23 +98,20 @@ int image_layout_find(int dirfd, const char *tag, struct oci_descriptor *ret_man
 
 int image_layout_open(int dirfd, const char *tag, struct image_layout *ret, struct err *err)
 {
-	_cleanup_free_ struct oci_manifest *manifest = calloc(1, sizeof(*manifest));
+	struct oci_manifest manifest = {0};
 	_cleanup_free_ char *text = NULL, *config = NULL;
-	size_t size;
+	size_t size = 0;
 	int r;
 
-	if (!manifest)
-		return err_set(err, ENOMEM, "out of memory");
 	r = image_layout_find(dirfd, tag, &ret->manifest, err);
 	if (r == 0)
 		r = read_blob(dirfd, &ret->manifest, OCI_DOCUMENT_MAX, &text, &size, err);
 	if (r == 0)
-		r = oci_manifest_parse(text, size, manifest, err);
-	for (size_t i = 0; r == 0 && i < manifest->n_layers; i++)
-		r = check_blob(dirfd, &manifest->layers[i], err);
+		r = oci_manifest_parse(text, size, &manifest, err);
+	for (size_t i = 0; r == 0 && i < manifest.n_layers; i++)
+		r = check_blob(dirfd, &manifest.layers[i], err);
 	if (r == 0)
-		r = read_blob(dirfd, &manifest->config, IMAGE_CONFIG_MAX_BYTES, &config, &size,
-			      err);
+		r = read_blob(dirfd, &manifest.config, IMAGE_CONFIG_MAX_BYTES, &config, &size, err);
 	if (r == 0)
 		r = image_config_parse(config, size, &ret->config, err);
 	return r;

@@ -59,9 +59,9 @@ static int parse_descriptor(json_t *object, const char *what, struct oci_descrip
 		return err_set(err, EBADMSG, "%s: size is missing or not a number", what);
 	if (!media || strlen(media) >= sizeof(ret->media_type))
 		return err_set(err, EBADMSG, "%s: mediaType is missing or too long", what);
-	strcpy(ret->hex, hex);
+	memcpy(ret->hex, hex, sizeof(ret->hex));
 	ret->size = (uint64_t)json_integer_value(size);
-	strcpy(ret->media_type, media);
+	memcpy(ret->media_type, media, strlen(media) + 1);
 	return 0;
 }
 

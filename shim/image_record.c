@@ -21,10 +21,11 @@ char *image_record_encode(const struct image_record *record)
 static int copy_text(json_t *root, const char *name, char *buf, size_t size)
 {
 	const char *s = json_string_value(json_object_get(root, name));
+	size_t n = s ? strlen(s) : size;
 
-	if (!s || strlen(s) >= size)
+	if (n >= size)
 		return -EBADMSG;
-	strcpy(buf, s);
+	memcpy(buf, s, n + 1);
 	return 0;
 }
 

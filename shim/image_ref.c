@@ -56,15 +56,16 @@ static char *find_tag(char *s)
 
 static int parse_path(const char *text, const char *path, struct image_ref *ref, struct err *err)
 {
+	size_t n = strlen(path);
 	char *colon;
 
-	if (!path[0])
+	if (n == 0)
 		return refuse(err, text, "a path must follow the colon");
 	if (path[0] == '-')
 		return refuse(err, text, "a path may not start with '-'; write ./-...");
-	if (strlen(path) >= sizeof(ref->path))
+	if (n >= sizeof(ref->path))
 		return refuse(err, text, "the path is too long");
-	strcpy(ref->path, path);
+	memcpy(ref->path, path, n + 1);
 	if (ref->kind != IMAGE_OCI)
 		return 0;
 	colon = find_tag(ref->path);
@@ -72,7 +73,7 @@ static int parse_path(const char *text, const char *path, struct image_ref *ref,
 		return 0;
 	if (!is_tag(colon + 1))
 		return refuse(err, text, "what follows the last ':' is not a tag");
-	strcpy(ref->tag, colon + 1);
+	memcpy(ref->tag, colon + 1, strlen(colon + 1) + 1);
 	*colon = '\0';
 	return ref->path[0] ? 0 : refuse(err, text, "a path must come before the tag");
 }
@@ -147,10 +148,11 @@ static int parse_registry(const char *text, struct image_ref *ref, struct err *e
 	char rest[IMAGE_NAME_MAX + 1];
 	char *at, *tag = NULL, *name = rest, *slash;
 	const char *host = "docker.io", *library = "";
+	size_t n = strlen(text);
 
-	if (strlen(text) >= sizeof(rest))
+	if (n >= sizeof(rest))
 		return refuse(err, text, "the name is too long");
-	strcpy(rest, text);
+	memcpy(rest, text, n + 1);
 	at = strchr(rest, '@');
 	if (at) {
 		*at++ = '\0';
@@ -159,12 +161,12 @@ static int parse_registry(const char *text, struct image_ref *ref, struct err *e
 	}
 	slash = strchr(rest, '/');
 	if (slash) {
-		size_t n = (size_t)(slash - rest);
-		bool is_first_host = memchr(rest, '.', n) || memchr(rest, ':', n) ||
-				     (n == 9 && memcmp(rest, "localhost", n) == 0);
+		size_t first = (size_t)(slash - rest);
+		bool is_host_first = memchr(rest, '.', first) || memchr(rest, ':', first) ||
+				     (first == 9 && memcmp(rest, "localhost", first) == 0);
 
-		if (is_first_host) {
-			if (!is_host(rest, n))
+		if (is_host_first) {
+			if (!is_host(rest, first))
 				return refuse(err, text, "the registry's host is not valid");
 			*slash = '\0';
 			host = rest;

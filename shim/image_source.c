@@ -164,7 +164,7 @@ int image_source_open(const struct image_ref *ref, struct image_source *ret, str
 	case IMAGE_DOCKER_ARCHIVE:
 		return open_archive(ret, err);
 	case IMAGE_REGISTRY:
-		strcpy(ret->signature, IMAGE_SIGNATURE_REGISTRY);
+		snprintf(ret->signature, sizeof(ret->signature), IMAGE_SIGNATURE_REGISTRY);
 		return 0;
 	case IMAGE_BUILTIN:
 	case IMAGE_EROFS:
@@ -243,7 +243,7 @@ int image_source_build(const struct image_source *source, struct image_store *st
 {
 	_cleanup_image_record_ struct image_record record = {0};
 	struct image_temp temp = {.dirfd = -1};
-	struct image_built built;
+	struct image_built built = {0};
 	int r;
 
 	image_store_sweep(store);
@@ -251,8 +251,8 @@ int image_source_build(const struct image_source *source, struct image_store *st
 	if (r == 0)
 		r = build(source, &temp, &built, &record, err);
 	if (r == 0) {
-		strcpy(record.signature, source->signature);
-		strcpy(record.hex, built.hex);
+		memcpy(record.signature, source->signature, sizeof(record.signature));
+		memcpy(record.hex, built.hex, sizeof(record.hex));
 		record.size = built.size;
 		record.created = (uint64_t)time(NULL);
 		record.reference = strdup(source->reference);

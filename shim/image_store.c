@@ -41,23 +41,29 @@ static struct key_name name_of_image(const char *hex)
 
 int image_store_path(char **ret, struct err *err)
 {
-	const char *root = getenv("SBX_ROOT"), *home = getenv("HOME"),
-		   *xdg = getenv("XDG_DATA_HOME");
-	int r;
+	const char *root = getenv("SBX_ROOT"), *home = getenv("HOME");
+	const char *xdg = getenv("XDG_DATA_HOME"), *below = "";
 
-	if (root && root[0] == '/')
-		r = asprintf(ret, "%s/images", root);
-	else if (root && root[0])
-		return err_set(err, EINVAL, "SBX_ROOT=%s: not an absolute path", root);
-	else if (geteuid() == 0)
-		r = asprintf(ret, "/var/lib/sbx/images");
-	else if (xdg && xdg[0] == '/')
-		r = asprintf(ret, "%s/sbx/images", xdg);
-	else if (home && home[0] == '/')
-		r = asprintf(ret, "%s/.local/share/sbx/images", home);
-	else
-		return err_set(err, EINVAL, "HOME is not set; there is no place for images");
-	return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+	if (root && root[0]) {
+		below = "/images";
+	} else if (geteuid() == 0) {
+		root = "/var/lib/sbx/images";
+	} else if (xdg && xdg[0] == '/') {
+		root = xdg;
+		below = "/sbx/images";
+	} else {
+		root = home;
+		below = "/.local/share/sbx/images";
+	}
+	if (!root || root[0] != '/') {
+		err_set(err, EINVAL, "SBX_ROOT or HOME must name an absolute path");
+		return -EINVAL;
+	}
+	if (asprintf(ret, "%s%s", root, below) < 0) {
+		err_set(err, ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 static int open_sub(int dirfd, const char *name, int *ret_fd)
@@ -68,34 +74,40 @@ static int open_sub(int dirfd, const char *name, int *ret_fd)
 	return *ret_fd < 0 ? -errno : 0;
 }
 
-int image_store_open(struct image_store *ret, struct err *err)
+static int open_parts(struct image_store *store, struct err *err)
 {
-	_cleanup_image_store_ struct image_store store = IMAGE_STORE_INIT;
 	struct stat st;
-	int r = image_store_path(&store.path, err);
+	int r = io_mkdirs(store->path, 0700);
 
 	if (r < 0)
-		return r;
-	r = io_mkdirs(store.path, 0700);
-	if (r < 0)
-		return err_set_errno(err, -r, "%s: cannot make the image store", store.path);
-	store.dirfd = open(store.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (store.dirfd < 0 || fstat(store.dirfd, &st) < 0)
-		return err_set_errno(err, errno, "%s", store.path);
+		return err_set_errno(err, -r, "%s: cannot make the image store", store->path);
+	store->dirfd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->dirfd < 0 || fstat(store->dirfd, &st) < 0)
+		return err_set_errno(err, errno, "%s", store->path);
 	/* What lies here is run; whoever could write here could choose what is run. */
 	if (st.st_uid != geteuid() || (st.st_mode & 0022))
 		return err_set(err, EPERM, "%s: not a directory that only this user can write",
-			       store.path);
-	r = open_sub(store.dirfd, "refs", &store.refs_fd);
+			       store->path);
+	r = open_sub(store->dirfd, "refs", &store->refs_fd);
 	if (r == 0)
-		r = open_sub(store.dirfd, "locks", &store.locks_fd);
+		r = open_sub(store->dirfd, "locks", &store->locks_fd);
 	if (r == 0)
-		r = open_sub(store.dirfd, "tmp", &store.tmp_fd);
+		r = open_sub(store->dirfd, "tmp", &store->tmp_fd);
+	return r < 0 ? err_set_errno(err, -r, "%s", store->path) : 0;
+}
+
+int image_store_open(struct image_store *ret, struct err *err)
+{
+	struct image_store store = IMAGE_STORE_INIT;
+	int r = image_store_path(&store.path, err);
+
+	if (r == 0)
+		r = open_parts(&store, err);
 	if (r < 0)
-		return err_set_errno(err, -r, "%s", store.path);
-	*ret = store;
-	store = (struct image_store)IMAGE_STORE_INIT;
-	return 0;
+		image_store_finish(&store);
+	else
+		*ret = store;
+	return r;
 }
 
 void image_store_finish(struct image_store *store)

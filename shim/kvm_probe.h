@@ -54,6 +54,7 @@ struct kvm_probe_facts {
 	uint64_t native_ns;                  /* of the same loop outside the guest */
 };
 
+bool kvm_probe_is_emulated(const struct kvm_probe_facts *facts);
 /* Fills code, reason and ring0_mips. */
 void kvm_probe_judge(const struct kvm_probe_facts *facts, struct kvm_probe *ret);
 
