@@ -69,9 +69,6 @@ DEFINE_CLEANUP(struct devices, devices_destroy)
 /* Lets every device finish or hold what it does; the vCPUs are paused. And go on. */
 void devices_pause(struct devices *devices, bool on);
 
-/* What has been printed without a newline reaches the console's sink. */
-void devices_flush_console(struct devices *devices);
-
 /* The virtio device of a slot, or NULL. */
 struct virtio_device *devices_find(struct devices *devices, enum device_kind kind, unsigned index);
 

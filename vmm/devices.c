@@ -162,11 +162,6 @@ void devices_pause(struct devices *devices, bool on)
 	}
 }
 
-void devices_flush_console(struct devices *devices)
-{
-	serial_flush(devices->serial);
-}
-
 struct virtio_device *devices_find(struct devices *devices, enum device_kind kind, unsigned index)
 {
 	for (unsigned i = 0; i < devices->n; i++) {

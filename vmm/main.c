@@ -305,6 +305,7 @@ static int exit_status(struct vm *vm)
 /* Ends what the stages began, in reverse. The threads have ended or never ran. */
 static void teardown(struct vmm *vmm)
 {
+	source_remove(vmm->ended);
 	control_destroy(vmm->control);
 	vcpus_destroy(vmm->vcpus);
 	devices_destroy(vmm->devices);
@@ -369,8 +370,8 @@ int main(int argc, char **argv)
 	vmm.console.file_fd = -1;
 	if (run_stages(&vmm, &err) < 0)
 		fatal("%s", err.msg);
-	devices_flush_console(vmm.devices);
 	status = exit_status(vmm.vm);
+	/* A vCPU that hangs may hold any lock. */
 	if (vmm.stuck)
 		_exit(status);
 	teardown(&vmm);

@@ -60,13 +60,6 @@ static void flush(struct serial *serial)
 	serial->n = 0;
 }
 
-void serial_flush(struct serial *serial)
-{
-	pthread_mutex_lock(&serial->lock);
-	flush(serial);
-	pthread_mutex_unlock(&serial->lock);
-}
-
 void serial_destroy(struct serial *serial)
 {
 	if (!serial)

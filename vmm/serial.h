@@ -33,7 +33,4 @@ int serial_create(const struct serial_sink *sink, int irq_fd, struct serial **re
 void serial_destroy(struct serial *serial);
 DEFINE_CLEANUP(struct serial, serial_destroy)
 
-/* Hands over what has not made a line yet, for who reads the console when the VM has ended. */
-void serial_flush(struct serial *serial);
-
 #endif

@@ -67,6 +67,8 @@ boots four-cpus-3g 4 3072 "" --kernel "$vmlinux" --cpus 4 --memory 3g
 boots thirty-two-cpus-5g 32 5120 "" --kernel "$vmlinux" --cpus 32 --memory 5g
 boots bzimage-5g 2 5120 "" --kernel "$bzimage" --cpus 2 --memory 5g
 boots no-devices 1 256 "" --kernel "$vmlinux" --slots 0
+boots parked-cpus 4 256 online --kernel "$vmlinux" --cpus 4 --cmdline "console=ttyS0 quiet maxcpus=1 -- online"
+says "guest: at first 1" || not_ok parked-cpus "they were not parked"
 boots all-slots 1 256 "" --kernel "$vmlinux" --slots 12
 
 # ends NAME STATUS TEXT MODE [OPTION...]: the guest's end is told by status and one line.

@@ -52,12 +52,35 @@ static int touch(unsigned long mib)
 	return 1;
 }
 
+/* vCPUs that the command line left parked (maxcpus=) come online when asked to. */
+static void bring_cpus_online(void)
+{
+	char path[64];
+
+	mkdir("/sys", 0755);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	for (unsigned i = 1; i < 64; i++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", i);
+		f = fopen(path, "we");
+		if (!f)
+			break;
+		fputs("1", f);
+		fclose(f);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
 
 	mkdir("/proc", 0755);
 	mount("proc", "/proc", "proc", 0, NULL);
+	if (!strcmp(mode, "online")) {
+		printf("guest: at first %u\n", count_lines("/proc/cpuinfo", "processor"));
+		bring_cpus_online();
+	}
 	printf("guest: cpus %u\n", count_lines("/proc/cpuinfo", "processor"));
 	printf("guest: memory %lu MiB\n", memory_kib() >> 10);
 	fflush(stdout);
