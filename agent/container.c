@@ -114,12 +114,22 @@ void container_destroy(struct container *container, container_freed_fn fn, void 
 	}
 }
 
-int container_find(struct agent *agent, const char *id, struct container **ret, struct err *err)
+static struct container *lookup_live(struct agent *agent, const char *id, struct err *err)
 {
 	struct container *container = lookup(agent, id);
 
-	if (!container || container->deleting)
-		return err_set(err, ENOENT, "no container %.128s", id);
+	if (container && !container->deleting)
+		return container;
+	err_set(err, ENOENT, "no container %.128s", id);
+	return NULL;
+}
+
+int container_find(struct agent *agent, const char *id, struct container **ret, struct err *err)
+{
+	struct container *container = lookup_live(agent, id, err);
+
+	if (!container)
+		return -ENOENT;
 	*ret = container;
 	return 0;
 }
@@ -127,16 +137,12 @@ int container_find(struct agent *agent, const char *id, struct container **ret, 
 int container_find_process(struct agent *agent, const char *id, const char *exec_id,
 			   struct process **ret, struct err *err)
 {
-	struct container *container;
+	struct container *container = lookup_live(agent, id, err);
 	struct list *it, *tmp;
-	int r;
 
-	r = container_find(agent, id, &container, err);
-	if (r < 0)
-		return r;
-	if (!exec_id[0]) {
-		if (!container->init)
-			return err_set(err, ENOENT, "container %s has no process", id);
+	if (!container)
+		return -ENOENT;
+	if (!exec_id[0] && container->init) {
 		*ret = container->init;
 		return 0;
 	}
@@ -148,7 +154,7 @@ int container_find_process(struct agent *agent, const char *id, const char *exec
 			return 0;
 		}
 	}
-	return err_set(err, ENOENT, "no process %.128s in container %s", exec_id, id);
+	return err_set(err, ENOENT, "no process \"%.128s\" in container %s", exec_id, id);
 }
 
 /* Once it has exited, its number is anybody's. */

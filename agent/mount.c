@@ -238,7 +238,7 @@ static int cover(int root_fd, const struct op *op)
 
 static int do_op(const struct plan *plan, int root_fd, const struct op *op, struct err *err)
 {
-	const char *what = op->path ? op->path : "/";
+	const char *what = "the root";
 	int r = 0;
 
 	switch (op->kind) {
@@ -259,17 +259,21 @@ static int do_op(const struct plan *plan, int root_fd, const struct op *op, stru
 	case OP_MOUNT:
 		return do_mount(root_fd, op, err);
 	case OP_DEVICE:
+		what = op->path;
 		r = plan->namespaces & CLONE_NEWUSER ? bind_device(root_fd, op)
 						     : make_device(root_fd, op);
 		break;
 	case OP_SYMLINK:
+		what = op->path;
 		r = make_link(root_fd, op);
 		break;
 	case OP_CWD:
+		what = op->path;
 		r = make_cwd(root_fd, op->path);
 		break;
 	case OP_MASK:
 	case OP_READONLY:
+		what = op->path;
 		r = cover(root_fd, op);
 		break;
 	case OP_ROOT_READONLY:

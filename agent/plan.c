@@ -220,7 +220,8 @@ static int plan_ops(struct plan *plan, const Spec__Spec *spec, struct err *err)
 	return 0;
 }
 
-static int count_ops(const Spec__Spec *spec, size_t *ret, struct err *err)
+/* How many operations the spec can become. */
+static int count_ops(const Spec__Spec *spec, struct err *err)
 {
 	const Spec__Linux *l = spec->linux;
 	size_t n = spec->n_mounts + l->n_devices + l->n_sysctl + l->n_masked_paths +
@@ -229,22 +230,20 @@ static int count_ops(const Spec__Spec *spec, size_t *ret, struct err *err)
 	if (n > PLAN_MAX_OPS)
 		return err_set(err, E2BIG, "more than %d mounts, devices, sysctls and paths",
 			       PLAN_MAX_OPS);
-	*ret = n + ARRAY_SIZE(default_devices) + ARRAY_SIZE(default_links) + 8;
-	return 0;
+	return (int)(n + ARRAY_SIZE(default_devices) + ARRAY_SIZE(default_links) + 8);
 }
 
 int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
 {
-	_cleanup_plan_ struct plan plan = {0};
-	size_t max_ops = 0;
+	struct plan plan = {0};
 	int r;
 
 	if (!spec || !spec->linux || !spec->process)
 		return err_set(err, EINVAL, "the spec has no process or no linux object");
-	r = count_ops(spec, &max_ops, err);
+	r = count_ops(spec, err);
 	if (r < 0)
 		return r;
-	plan.ops = calloc(max_ops, sizeof(*plan.ops));
+	plan.ops = calloc((size_t)r + 1, sizeof(*plan.ops));
 	if (!plan.ops)
 		return err_set(err, ENOMEM, "out of memory");
 	r = plan_linux_namespaces(spec->linux, &plan, err);
@@ -256,10 +255,11 @@ int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
 		r = plan_process(spec->process, &plan.process, err);
 	if (r >= 0)
 		r = plan_ops(&plan, spec, err);
-	if (r < 0)
+	if (r < 0) {
+		plan_finish(&plan);
 		return r;
+	}
 	*ret = plan;
-	plan = (struct plan){0};
 	return 0;
 }
 

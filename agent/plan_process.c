@@ -141,7 +141,7 @@ static int plan_scalars(const Spec__Process *process, struct process_plan *plan,
 
 int plan_process(const Spec__Process *process, struct process_plan *ret, struct err *err)
 {
-	_cleanup_process_plan_ struct process_plan plan = {0};
+	struct process_plan plan = {0};
 	int r;
 
 	if (!process)
@@ -155,10 +155,11 @@ int plan_process(const Spec__Process *process, struct process_plan *ret, struct 
 		r = plan_caps(process->capabilities, &plan, err);
 	if (r >= 0)
 		r = plan_rlimits(process, &plan, err);
-	if (r < 0)
+	if (r < 0) {
+		plan_process_finish(&plan);
 		return r;
+	}
 	*ret = plan;
-	plan = (struct process_plan){0};
 	return 0;
 }
 

@@ -124,17 +124,10 @@ void handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	struct container *container = find(call, msg, data);
 	Agent__PidsResponse reply = AGENT__PIDS_RESPONSE__INIT;
-	_cleanup_free_ uint32_t *pids = NULL;
-	struct err err = ERR_INIT;
+	static uint32_t pids[CGROUP_MAX_PIDS];
 
 	if (!container)
 		return;
-	pids = calloc(CGROUP_MAX_PIDS, sizeof(*pids));
-	if (!pids) {
-		err_set(&err, ENOMEM, "out of memory");
-		rpc_fail(call, &err);
-		return;
-	}
 	reply.n_pids = cgroup_pids(container->cgroup_fd, pids, CGROUP_MAX_PIDS);
 	reply.pids = pids;
 	rpc_reply(call, &reply.base);

@@ -368,7 +368,7 @@ static bool case_bulk(void)
 /* The last bytes before an exit, many times. */
 static bool case_nothing_lost(void)
 {
-	for (int i = 0; i < 15; i++) {
+	for (int i = 0; i < 10; i++) {
 		struct result result = {0};
 		struct err err = ERR_INIT;
 		struct spec spec;
