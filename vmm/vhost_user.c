@@ -123,10 +123,11 @@ static int get_base(struct vhost_user *vu, struct queue *q)
 
 static int handle_queue(struct vhost_user *vu, const struct vhost_user_message *msg)
 {
-	struct queue *q = &vu->queues[msg->index];
+	struct queue *q;
 
 	if (msg->index >= vu->n_queues)
 		return -EPROTO;
+	q = &vu->queues[msg->index];
 	switch (msg->request) {
 	case VHOST_USER_SET_VRING_NUM:
 		vhost_user_hold(vu);

@@ -163,20 +163,23 @@ static void echo(struct pollfd *p)
 	p->fd = -1;
 }
 
-static void add_echo(struct pollfd *fds, unsigned n, int fd)
+/* Returns the new number of entries. */
+static unsigned add_echo(struct pollfd *fds, unsigned n, int fd)
 {
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 5; i < MAX_POLL; i++)
 		if (fds[i].fd < 0) {
 			fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
-			return;
+			return i < n ? n : i + 1;
 		}
 	close(fd);
+	return n;
 }
 
 static void serve_vsock(void)
 {
 	static struct pollfd fds[MAX_POLL];
 	const struct rlimit files = {4096, 4096};
+	unsigned n = 5;
 	int refused, fd;
 
 	setrlimit(RLIMIT_NOFILE, &files);
@@ -192,8 +195,10 @@ static void serve_vsock(void)
 	dprintf(fd, "ready, and %s\n", refused < 0 ? "refused" : "not refused");
 	close(fd);
 	for (;;) {
-		poll(fds, MAX_POLL, -1);
-		for (unsigned i = 0; i < MAX_POLL; i++) {
+		while (n > 5 && fds[n - 1].fd < 0)
+			n--;
+		poll(fds, n, -1);
+		for (unsigned i = 0; i < n; i++) {
 			if (fds[i].fd < 0 || !fds[i].revents)
 				continue;
 			if (i >= 5) {
@@ -202,7 +207,7 @@ static void serve_vsock(void)
 			}
 			fd = accept(fds[i].fd, NULL, NULL);
 			if (i == 0)
-				add_echo(fds + 5, MAX_POLL - 5, fd);
+				n = add_echo(fds, n, fd);
 			else
 				serve_one(10 + i, fd);
 		}
