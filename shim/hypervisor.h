@@ -56,6 +56,7 @@ struct hypervisor_ops {
 		     struct hypervisor **ret, struct err *err);
 	/* Ends the VM at once; on_exit follows. */
 	void (*stop)(struct hypervisor *hv);
+	/* NULL here and below, up to stages: the driver cannot. */
 	int (*pause)(struct hypervisor *hv, hypervisor_done done, void *data);
 	int (*resume)(struct hypervisor *hv, hypervisor_done done, void *data);
 	/* fd stays the caller's. */
@@ -75,6 +76,7 @@ struct hypervisor {
 };
 
 extern const struct hypervisor_ops hypervisor_vmm;
+extern const struct hypervisor_ops hypervisor_qemu;
 
 static inline void hypervisor_destroy(struct hypervisor *hv)
 {

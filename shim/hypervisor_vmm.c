@@ -8,8 +8,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/rpc.h"
+#include "shim/argv.h"
 #include "shim/hypervisor.h"
 #include "shim/places.h"
 #include "shim/spawn.h"
@@ -92,86 +93,35 @@ static void vmm_destroy(struct hypervisor *hv)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-#define MAX_ARGS (32 + 2 * HYPERVISOR_MAX_DISKS)
-
-struct command {
-	const char *argv[MAX_ARGS + 1];
-	size_t n;
-	int fds[8 + HYPERVISOR_MAX_DISKS];
-	size_t n_fds;
-	bool failed;
-};
-
-static void add_arg(struct command *cmd, const char *option, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void add_arg(struct command *cmd, const char *option, const char *fmt, ...)
+static void build_command(struct argv *argv, const struct hypervisor_config *config, int control_fd,
+			  int ring_fd)
 {
-	char *value = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (cmd->n + 2 > MAX_ARGS || vasprintf(&value, fmt, ap) < 0)
-		cmd->failed = true;
-	va_end(ap);
-	if (cmd->failed)
-		return;
-	cmd->argv[cmd->n++] = option;
-	cmd->argv[cmd->n++] = value;
-}
-
-static void add_fd(struct command *cmd, const char *option, int fd, const char *suffix)
-{
-	add_arg(cmd, option, "fd:%d%s", fd, suffix);
-	cmd->fds[cmd->n_fds++] = fd;
-}
-
-/* Values are ours, options are literals; argv[0] is the caller's. */
-static void command_finish(struct command *cmd)
-{
-	for (size_t i = 2; i < cmd->n; i += 2)
-		free((char *)cmd->argv[i]);
-}
-
-static void build_command(struct command *cmd, const struct hypervisor_config *config,
-			  int control_fd, int ring_fd)
-{
-	add_fd(cmd, "--kernel", config->kernel_fd, "");
-	add_fd(cmd, "--initrd", config->initrd_fd, "");
-	add_arg(cmd, "--cmdline", "%s", config->cmdline);
-	add_arg(cmd, "--memory", "%llu", (unsigned long long)config->memory);
-	add_arg(cmd, "--cpus", "%u", config->cpus);
+	argv_add(argv, "--kernel=fd:%d", argv_keep(argv, config->kernel_fd));
+	argv_add(argv, "--initrd=fd:%d", argv_keep(argv, config->initrd_fd));
+	argv_add(argv, "--cmdline=%s", config->cmdline);
+	argv_add(argv, "--memory=%" PRIu64, config->memory);
+	argv_add(argv, "--cpus=%u", config->cpus);
 	for (size_t i = 0; i < config->n_disks; i++)
-		add_fd(cmd, "--disk", config->disks[i].fd, config->disks[i].readonly ? ",ro" : "");
-	add_arg(cmd, "--slots", "%u", config->slots);
-	add_fd(cmd, "--vsock-dir", config->vsock_dirfd, "");
-	add_fd(cmd, "--control", control_fd, "");
-	add_fd(cmd, "--console-ring", ring_fd, "");
+		argv_add(argv, "--disk=fd:%d%s", argv_keep(argv, config->disks[i].fd),
+			 config->disks[i].readonly ? ",ro" : "");
+	argv_add(argv, "--slots=%u", config->slots);
+	argv_add(argv, "--vsock-dir=fd:%d", argv_keep(argv, config->vsock_dirfd));
+	argv_add(argv, "--control=fd:%d", argv_keep(argv, control_fd));
+	argv_add(argv, "--console-ring=fd:%d", argv_keep(argv, ring_fd));
 }
 
 static int run(struct vmm *vmm, const struct hypervisor_config *config, int control_fd,
 	       struct err *err)
 {
 	_cleanup_free_ char *program = NULL;
-	struct command cmd = {.n = 1};
-	struct spawn spawn = {
-		.argv = cmd.argv,
-		.fds = cmd.fds,
-		.out_fd = config->log_fd,
-		.err_fd = config->log_fd,
-		.die_with_us = true,
-	};
+	_cleanup_argv_ struct argv argv = {0};
 	int r = places_find_program("sbx-vmm", &program, err);
 
 	if (r < 0)
 		return r;
-	cmd.argv[0] = program;
-	build_command(&cmd, config, control_fd, vmm->ring_fd);
-	spawn.n_fds = cmd.n_fds;
-	r = cmd.failed ? err_set(err, ENOMEM, "out of memory")
-		       : spawn_start(&spawn, &vmm->hv.pid, &vmm->pidfd, err);
-	command_finish(&cmd);
-	return r;
+	argv_add(&argv, "%s", program);
+	build_command(&argv, config, control_fd, vmm->ring_fd);
+	return argv_spawn(&argv, config->log_fd, &vmm->hv.pid, &vmm->pidfd, err);
 }
 
 static void on_hello(const ProtobufCMessage *reply, const struct err *err, void *data)

@@ -56,6 +56,20 @@ bool image_tool_exists(const char *name)
 	return find(name, path);
 }
 
+int image_tool_find(const char *name, char **ret)
+{
+	char path[PATH_MAX];
+	char *copy;
+
+	if (!find(name, path))
+		return -ENOENT;
+	copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
+
 void image_tool_clean(char *text)
 {
 	char *out = text;

@@ -17,6 +17,8 @@
 int image_tool_run(const char *const *argv, struct err *err);
 
 bool image_tool_exists(const char *name);
+/* Its path, which the caller frees. -ENOENT where it is not installed. */
+int image_tool_find(const char *name, char **ret);
 
 /* Makes text from a program or an image fit for one line: no control characters. In place. */
 void image_tool_clean(char *text);

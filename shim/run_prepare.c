@@ -12,6 +12,7 @@
 
 #include "common/io.h"
 #include "shim/env_file.h"
+#include "shim/kvm_probe.h"
 #include "shim/run_spec.h"
 #include "shim/shim.h"
 #include "shim/terminal.h"
@@ -157,6 +158,27 @@ static int make_pod(struct run *run, json_t *config, struct err *err)
 	return r;
 }
 
+/* Without usable KVM the program still runs, and whoever started it knows what that is worth. */
+static void choose_hypervisor(struct run_options *o)
+{
+	struct kvm_probe probe;
+
+	if (!o->hypervisor) {
+		kvm_probe_run(&probe);
+		if (kvm_probe_is_usable(&probe))
+			return;
+		o->hypervisor = "qemu";
+		fprintf(stderr,
+			"sbx: warning: no usable KVM (%s): isolation rests on an emulator, QEMU; "
+			"sbx "
+			"doctor says more\n",
+			probe.reason);
+	} else if (strcmp(o->hypervisor, "qemu") == 0) {
+		fprintf(stderr,
+			"sbx: warning: --hypervisor qemu: isolation rests on an emulator\n");
+	}
+}
+
 int run_prepare(struct run *run, struct err *err)
 {
 	struct run_spec_input input = {
@@ -176,6 +198,7 @@ int run_prepare(struct run *run, struct err *err)
 		r = gather_env(run, &env, err);
 	if (r < 0)
 		return r;
+	choose_hypervisor(&run->options);
 	input.env = &env;
 	if (run->options.tty)
 		terminal_size(STDIN_FILENO, &input.rows, &input.columns);

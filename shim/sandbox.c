@@ -175,7 +175,7 @@ static int open_boot_file(const char *path, const char *share, int *ret, struct 
 
 static const struct hypervisor_ops *find_driver(const char *name)
 {
-	static const struct hypervisor_ops *const drivers[] = {&hypervisor_vmm};
+	static const struct hypervisor_ops *const drivers[] = {&hypervisor_vmm, &hypervisor_qemu};
 
 	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
 		if (!name || strcmp(name, drivers[i]->name) == 0)

@@ -80,7 +80,7 @@ static void handle_explain(struct rpc_call *call, const ProtobufCMessage *msg, v
 		return;
 	}
 	*explanation = (struct explanation){shim, call, shim->sandbox.stages};
-	if (!shim->sandbox.hv ||
+	if (!shim->sandbox.hv || !shim->sandbox.hv->ops->stages ||
 	    shim->sandbox.hv->ops->stages(shim->sandbox.hv, on_monitor_stage, explanation) < 0)
 		answer_explain(explanation);
 }
