@@ -52,9 +52,7 @@ static struct wait *find(struct rpc_conn *conn, uint32_t stream)
 
 void rpc_client_abandon(struct rpc_conn *conn, int code, const char *text)
 {
-	/* finish() unlinks what it frees, which the analyzer does not see. */
 	while (!list_empty(&conn->waits))
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		finish_err(list_entry(conn->waits.next, struct wait, link), code, text);
 }
 

@@ -108,8 +108,6 @@ static void flush(struct rpc_conn *conn)
 {
 	while (!list_empty(&conn->out)) {
 		struct frame *f = list_entry(conn->out.next, struct frame, link);
-		/* A freed frame is no longer in the list, which the analyzer does not see. */
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		ssize_t n = sock_send(conn->fd, f->data + f->sent, f->size - f->sent, f->fds,
 				      f->sent ? 0 : f->n_fds, MSG_DONTWAIT);
 
