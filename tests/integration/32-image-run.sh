@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# also: qemu
+# What an image says about how to run it holds, options win over it, and a running sandbox keeps its
+# image.
+set -u
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+cd "$work" || exit 1
+
+mkdir -p root/{bin,etc}
+cp "$(command -v busybox)" root/bin/busybox
+ln -s busybox root/bin/sh
+echo hello >root/etc/motd
+{
+	umoci init --layout layout && umoci new --image layout:base &&
+		umoci insert --image layout:base --tag v1 root/bin /bin && umoci insert --image layout:v1 root/etc /etc &&
+		umoci config --image layout:v1 --config.entrypoint /bin/busybox --config.cmd cat --config.cmd motd \
+			--config.env GREETING=hi --config.user 5:6 --config.workingdir /etc
+} >err 2>&1 || { echo "not ok sources: $(tail -n 1 err)"; exit 1; }
+
+run oci:layout:v1
+check "entrypoint, command and directory are the image's" '[ $status = 0 ] && out_is hello'
+run oci:layout:v1 pwd
+check "a command replaces the image's, the entrypoint stays" '[ $status = 0 ] && out_is /etc'
+run --entrypoint /bin/sh oci:layout:v1 -c 'echo $GREETING $(/bin/busybox id -u) $(/bin/busybox id -g)'
+check "variables and user are the image's" '[ $status = 0 ] && out_is "hi 5 6"'
+run --entrypoint /bin/sh -e GREETING=ho -u 7 -w / oci:layout:v1 -c 'echo $GREETING $(/bin/busybox id -u) $PWD'
+check "options win over the image" '[ $status = 0 ] && out_is "ho 7 /"'
+run dir:root /bin/busybox cat /etc/motd
+check "a directory runs" '[ $status = 0 ] && out_is hello'
+run oci:layout:v2
+check "a tag that is not there is sbx's own failure" '[ $status = 125 ] && err_has "it holds base, v1"'
+
+name=$(timeout 120 "$sbx" run -d "${driver[@]}" dir:root /bin/busybox sleep 1000 2>err)
+status=$?
+check "a sandbox runs on" '[ $status = 0 ]'
+"$sbx" images rm dir:root >out 2>err
+status=$?
+check "its image is not removed" '[ $status = 125 ] && err_has "in use"'
+"$sbx" rm -f "$name" >/dev/null 2>&1
+for _ in $(seq 50); do
+	"$sbx" images rm dir:root >out 2>err && break
+	sleep 0.1
+done
+check "it is once the sandbox is gone" '[ -z "$("$sbx" images | grep dir:)" ]'
+finish
