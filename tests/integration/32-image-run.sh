@@ -17,6 +17,8 @@ echo hello >root/etc/motd
 		umoci config --image layout:v1 --config.entrypoint /bin/busybox --config.cmd cat --config.cmd motd \
 			--config.env GREETING=hi --config.user 5:6 --config.workingdir /etc
 } >err 2>&1 || { echo "not ok sources: $(tail -n 1 err)"; exit 1; }
+# Or it would be the same image, which stays as long as one of its names does.
+mkdir root/tmp
 
 run oci:layout:v1
 check "entrypoint, command and directory are the image's" '[ $status = 0 ] && out_is hello'
