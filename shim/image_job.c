@@ -137,12 +137,13 @@ static int await(const struct image_job *job, int fd, struct err *err)
 
 	progress.terminal = isatty(STDERR_FILENO);
 	do {
-		r = poll(&pfd, 1, TICK_MS);
-		if (r < 0 && errno != EINTR)
-			r = err_set_errno(err, errno, "poll");
-		else if (r <= 0)
-			r = check_space(job->dirfd, err);
+		r = job->doing ? check_space(job->dirfd, err) : 0;
+		if (r < 0)
+			break;
 		progress_tick(&progress);
+		r = poll(&pfd, 1, TICK_MS);
+		if (r < 0)
+			r = errno == EINTR ? 0 : err_set_errno(err, errno, "poll");
 	} while (r == 0);
 	progress_end(&progress);
 	if (r < 0)

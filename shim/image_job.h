@@ -23,7 +23,8 @@ struct image_job {
 	size_t result_size;
 	int dirfd;
 	const struct image_userns *userns; /* NULL: the caller's own rights */
-	const char *doing;                 /* "building oci:/srv/debian"; NULL: quiet */
+	/* "building oci:/srv/debian", for the progress line; NULL: it is quick, or makes room. */
+	const char *doing;
 };
 
 int image_job_run(const struct image_job *job, struct err *err);

@@ -290,6 +290,16 @@ test_user() {
 	check "foreign owners are refused" grep -q "user 99" err
 }
 
+# A store whose file system is nearly full is not filled.
+test_full() {
+	mkdir full
+	# shellcheck disable=SC2016
+	unshare -m sh -c 'mount -t tmpfs -o size=200m tmpfs full && SBX_ROOT=$PWD/full "$0" images pull dir:root &&
+		exit 1; ls full/images/tmp' "$sbx" >out 2>err
+	check "a nearly full file system is refused" grep -q "less than 256 MiB left" err
+	check "and nothing is left on it" [ ! -s out ]
+}
+
 make_sources
 test_kinds
 test_fast_path
@@ -298,5 +308,8 @@ test_errors
 test_concurrency
 test_crash
 test_remove
-[ "$(id -u)" != 0 ] || test_user
+if [ "$(id -u)" = 0 ]; then
+	test_user
+	test_full
+fi
 exit $failed
