@@ -76,7 +76,7 @@ static int inherited(const char *option, const char *value)
 {
 	uint64_t fd;
 
-	if (strncmp(value, "fd:", 3))
+	if (strncmp(value, "fd:", 3) != 0)
 		return -1;
 	if (parse_uint(value + 3, &fd) < 0 || fd > INT32_MAX || fcntl((int)fd, F_GETFD) < 0)
 		fatal("--%s %s: no such descriptor", option, value);

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "common/log.h"
 #include "vmm/vhost_user_internal.h"
 
 /* --- the device's way back ----------------------------------------------------------------- */
@@ -160,7 +159,7 @@ void vhost_user_start_if_complete(struct vhost_user *vu)
 	else if (!vu->dev->active || vu->held)
 		r = start_anew(vu);
 	if (r < 0)
-		log_limited(&vu->dev->log_limit, LOG_WARN, "%s: bad queue set-up", vu->dev->name);
+		virtio_fail(vu->dev, "bad queue set-up"); /* once */
 }
 
 /* --- memory -------------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ struct blk_request {
 	uint32_t type;
 	uint32_t data_len;
 	uint8_t *status; /* in guest memory */
-	struct virtq_chain chain;
+	struct virtq_chain *chain;
 };
 
 struct blk {
@@ -38,6 +38,8 @@ struct blk {
 	uint64_t reads, writes, read_bytes, write_bytes, flushes, discards, errors;
 	struct blk_request *free;
 	struct blk_request requests[BLK_REQUESTS];
+	/* Apart, since they are large and a quiet disk touches only the first. */
+	struct virtq_chain chains[BLK_REQUESTS];
 };
 
 void blk_init_requests(struct blk *blk);

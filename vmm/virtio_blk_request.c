@@ -54,8 +54,10 @@ static void finish(struct blk_request *req, uint8_t status, uint32_t written)
 		count(blk, req);
 	else
 		blk->errors++;
-	__atomic_store_n(req->status, status, __ATOMIC_RELAXED);
-	virtq_push(&blk->dev.queues[0], req->chain.head, written + 1);
+	if (!blk->dev.failed) {
+		__atomic_store_n(req->status, status, __ATOMIC_RELAXED);
+		virtq_push(&blk->dev.queues[0], req->chain->head, written + 1);
+	}
 	free_request(req);
 }
 
@@ -94,7 +96,7 @@ static bool in_disk(const struct blk *blk, uint64_t sector, uint64_t sectors)
 static int plan_transfer(struct blk *blk, struct blk_request *req, uint64_t sector)
 {
 	bool read = req->type == VIRTIO_BLK_T_IN;
-	struct virtq_chain *chain = &req->chain;
+	struct virtq_chain *chain = req->chain;
 	struct blk_req *io = &req->io;
 
 	if (read) {
@@ -124,7 +126,7 @@ static int plan_range(struct blk *blk, struct blk_request *req, unsigned i)
 	uint32_t sectors, flags;
 	enum blk_op op;
 
-	chain_read(&req->chain, sizeof(struct virtio_blk_outhdr) + i * sizeof(seg), &seg,
+	chain_read(req->chain, sizeof(struct virtio_blk_outhdr) + i * sizeof(seg), &seg,
 		   sizeof(seg));
 	sector = le64toh(seg.sector);
 	sectors = le32toh(seg.num_sectors);
@@ -148,7 +150,7 @@ static int plan_range(struct blk *blk, struct blk_request *req, unsigned i)
 static int plan_ranges(struct blk *blk, struct blk_request *req)
 {
 	uint32_t size = sizeof(struct virtio_blk_discard_write_zeroes);
-	uint32_t len = req->chain.out_len - (uint32_t)sizeof(struct virtio_blk_outhdr);
+	uint32_t len = req->chain->out_len - (uint32_t)sizeof(struct virtio_blk_outhdr);
 	int r;
 
 	if (!len || len % size || len / size > BLK_IO_MAX_RANGES)
@@ -184,19 +186,19 @@ static int plan(struct blk *blk, struct blk_request *req, uint64_t sector)
 static void get_id(struct blk_request *req)
 {
 	char id[VIRTIO_BLK_ID_BYTES] = {0};
-	size_t room = req->chain.in_len - 1;
+	size_t room = req->chain->in_len - 1;
 
 	snprintf(id, sizeof(id), "sbx%u", req->blk->slot);
 	if (room > sizeof(id))
 		room = sizeof(id);
-	chain_write(&req->chain, 0, id, room);
+	chain_write(req->chain, 0, id, room);
 	finish(req, VIRTIO_BLK_S_OK, (uint32_t)room);
 }
 
 /* 0, or -EINVAL where the driver broke the framing. */
 static int start(struct blk *blk, struct blk_request *req)
 {
-	struct virtq_chain *chain = &req->chain;
+	struct virtq_chain *chain = req->chain;
 	struct virtio_blk_outhdr header;
 	const struct iovec *last;
 	int r;
@@ -230,7 +232,7 @@ static int pop_requests(struct blk *blk, unsigned max)
 
 		if (!max--)
 			return 1;
-		r = virtq_pop(&blk->dev.queues[0], &req->chain);
+		r = virtq_pop(&blk->dev.queues[0], req->chain);
 		if (r <= 0)
 			return r;
 		blk->free = req->next_free;
@@ -280,6 +282,7 @@ void blk_init_requests(struct blk *blk)
 		struct blk_request *req = &blk->requests[i];
 
 		req->blk = blk;
+		req->chain = &blk->chains[i];
 		req->io.owner = blk;
 		req->io.done = on_io_done;
 		list_init(&req->io.link);

@@ -85,7 +85,7 @@ static int parse_greeting(char *line, uint32_t *ret_port)
 	static const char word[] = "CONNECT ";
 	uint64_t port;
 
-	if (strncasecmp(line, word, sizeof(word) - 1) ||
+	if (strncasecmp(line, word, sizeof(word) - 1) != 0 ||
 	    parse_uint(line + sizeof(word) - 1, &port) < 0 || port > UINT32_MAX)
 		return -EINVAL;
 	*ret_port = (uint32_t)port;

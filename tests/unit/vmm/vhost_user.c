@@ -146,8 +146,8 @@ static void start(void)
 {
 	uint64_t features;
 
-	say(VHOST_USER_SET_OWNER, NULL, 0);
-	say(VHOST_USER_GET_FEATURES, NULL, 0);
+	say(VHOST_USER_SET_OWNER, "", 0);
+	say(VHOST_USER_GET_FEATURES, "", 0);
 	features = hear(VHOST_USER_GET_FEATURES);
 	cr_assert(features & VHOST_USER_F_PROTOCOL_FEATURES);
 	say(VHOST_USER_SET_FEATURES, &features, sizeof(features));
