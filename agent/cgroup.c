@@ -12,23 +12,44 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/opts.h"
+#include "common/strbuf.h"
 
 #define ROOT            "/sys/fs/cgroup"
 #define CONTAINERS      ROOT "/containers"
 #define MAX_DESCENDANTS "1024"
 #define AGENT_MIN       "16777216"
 
-static const char *const controllers[] = {"+cpu", "+cpuset", "+io", "+memory", "+hugetlb", "+pids"};
-
-/* Enables what the kernel has; a missing controller shows when somebody sets a limit of it. */
-static void enable_controllers(const char *dir)
+/*
+ * Enables what the kernel has: a limit of a controller that it lacks is refused when it is set. In
+ * one write, as each waits for the kernel's readers.
+ */
+static int enable_controllers(int dir)
 {
-	char path[64];
+	_cleanup_strbuf_ struct strbuf value = {0};
+	_cleanup_free_ char *text = NULL;
+	char *name, *save = NULL;
+	int r;
 
-	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", dir);
-	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
-		io_write_value(AT_FDCWD, path, controllers[i]);
-	}
+	r = io_read_file(dir, "cgroup.controllers", 4096, &text, NULL);
+	if (r < 0)
+		return r;
+	for (name = strtok_r(text, " \n", &save); name && r >= 0;
+	     name = strtok_r(NULL, " \n", &save))
+		r = strbuf_addf(&value, "+%s ", name);
+	if (r < 0 || !value.len)
+		return r;
+	return io_write_value(dir, "cgroup.subtree_control", value.data);
+}
+
+/* Makes and opens a cgroup beneath dir. */
+static int make_child(int dir, const char *name)
+{
+	int fd;
+
+	if (mkdirat(dir, name, 0755) < 0)
+		return -errno;
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 /*
@@ -63,30 +84,47 @@ static uint64_t pids_for_containers(void)
 	return n > 1024 ? n - n / 8 : n - n / 4;
 }
 
-static int write_number(const char *path, uint64_t v)
+static int write_number(int dir, const char *file, uint64_t v)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%" PRIu64, v);
-	return io_write_value(AT_FDCWD, path, text);
+	return io_write_value(dir, file, text);
+}
+
+static int make_tree(void)
+{
+	_cleanup_close_ int root = -1, agent = -1, containers = -1;
+	int r;
+
+	root = open(ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	r = enable_controllers(root);
+	if (r < 0)
+		return r;
+	agent = make_child(root, "agent");
+	if (agent < 0)
+		return agent;
+	containers = make_child(root, "containers");
+	if (containers < 0)
+		return containers;
+	r = enable_controllers(containers);
+	if (r >= 0)
+		r = io_write_value(agent, "memory.min", AGENT_MIN);
+	if (r >= 0)
+		r = io_write_value(agent, "cgroup.procs", "0");
+	if (r >= 0)
+		r = write_number(containers, "memory.max", memory_for_containers());
+	if (r >= 0)
+		r = write_number(containers, "pids.max", pids_for_containers());
+	return r;
 }
 
 int cgroup_init(struct err *err)
 {
-	int r;
+	int r = make_tree();
 
-	enable_controllers(ROOT);
-	if ((mkdir(ROOT "/agent", 0755) < 0 && errno != EEXIST) ||
-	    (mkdir(CONTAINERS, 0755) < 0 && errno != EEXIST))
-		return err_set_errno(err, errno, "making the cgroup tree");
-	enable_controllers(CONTAINERS);
-	r = io_write_value(AT_FDCWD, ROOT "/agent/cgroup.procs", "0");
-	if (r >= 0)
-		r = io_write_value(AT_FDCWD, ROOT "/agent/memory.min", AGENT_MIN);
-	if (r >= 0)
-		r = write_number(CONTAINERS "/memory.max", memory_for_containers());
-	if (r >= 0)
-		r = write_number(CONTAINERS "/pids.max", pids_for_containers());
 	return r < 0 ? err_set_errno(err, -r, "setting the cgroup tree up") : 0;
 }
 
