@@ -122,7 +122,7 @@ static int set_stdio(const struct child_args *args, int root_fd, int tty_fd, uin
 				return err_set_errno(err, -null, "the container's /dev/null");
 			fd = null;
 		} else {
-			/* With a user namespace the pipe's group may have no name there. */
+			/* A user namespace without a root has nobody to do this. */
 			if (fchown(fd, uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM)
 				return err_set_errno(err, errno, "stream %d", i);
 		}

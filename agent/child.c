@@ -255,6 +255,15 @@ static void set_oom_score(int adj)
 	io_write_value(AT_FDCWD, "/proc/self/oom_score_adj", text);
 }
 
+/* Root of the container's user namespace may then give them to the user (become.c). */
+static void give_streams(const struct child_args *args)
+{
+	for (int i = 0; i < 3; i++) {
+		if (args->stdio[i] >= 0 && args->root_uid >= 0 && args->root_gid >= 0)
+			(void)!fchown(args->stdio[i], (uid_t)args->root_uid, (gid_t)args->root_gid);
+	}
+}
+
 /* The agent's own many descriptors are no measure for programs: what Debian's systemd gives them. */
 static void reset_limits(void)
 {
@@ -285,6 +294,7 @@ pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
 	close_all_but(keep, ARRAY_SIZE(keep));
 	reset_signals();
 	reset_limits();
+	give_streams(args);
 	set_oom_score(args->process->oom_score_adj);
 	if (args->plan)
 		run_helper(args);

@@ -26,6 +26,8 @@ struct child_args {
 	int cgroup_fd;
 	int report_fd; /* the child's end */
 	int stdio[3];  /* -1: the container's /dev/null; unused with a terminal */
+	int64_t root_uid,
+		root_gid; /* the container's root, as the agent sees it; -1: it has none */
 };
 
 /* Starts the helper. Every descriptor stays the caller's. Returns its pid, *ret_pidfd its pidfd. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/container.h"
 
+#include <linux/sched.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -57,6 +58,10 @@ int container_create(struct agent *agent, const char *id, const struct plan *pla
 		.cgroup_fd = -1,
 		.namespaces = plan->namespaces,
 	};
+	if (plan->namespaces & CLONE_NEWUSER) {
+		container->root_uid = plan_map_id(plan->uid_map, plan->n_uid_map, 0);
+		container->root_gid = plan_map_id(plan->gid_map, plan->n_gid_map, 0);
+	}
 	list_init(&container->execs);
 	list_init(&container->link);
 	list_append(&agent->containers, &container->link);

@@ -25,7 +25,8 @@ struct container {
 	struct agent *agent;
 	char *id;
 	int cgroup_fd;
-	uint64_t namespaces; /* CLONE_NEW* that an exec joins */
+	uint64_t namespaces;        /* CLONE_NEW* that an exec joins */
+	int64_t root_uid, root_gid; /* as in struct child_args */
 	struct process *init;
 	struct list execs;
 	size_t n_execs;

@@ -126,6 +126,9 @@ int plan_process(const Spec__Process *process, struct process_plan *ret, struct 
 void plan_process_finish(struct process_plan *plan);
 #define _cleanup_process_plan_ __attribute__((cleanup(plan_process_finish)))
 
+/* The id outside of what is id inside, by the maps of a user namespace; -1 where none maps it. */
+int64_t plan_map_id(const struct plan_idmap *maps, size_t n, uint32_t id);
+
 /* True for a container's or exec's id: up to 128 of [A-Za-z0-9_.+-], a letter or digit first. */
 bool plan_is_id(const char *id);
 

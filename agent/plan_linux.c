@@ -57,6 +57,15 @@ static int plan_idmaps(Spec__IdMapping *const *from, size_t n, struct plan_idmap
 	return 0;
 }
 
+int64_t plan_map_id(const struct plan_idmap *maps, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (id >= maps[i].container_id && id - maps[i].container_id < maps[i].size)
+			return (int64_t)maps[i].host_id + (id - maps[i].container_id);
+	}
+	return -1;
+}
+
 static int plan_one_namespace(const Spec__Namespace *ns, struct plan *plan, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(namespace_types); i++) {

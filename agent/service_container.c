@@ -85,6 +85,8 @@ static int create(struct agent *agent, const Agent__CreateRequest *req, struct r
 	args.plan = &plan;
 	args.process = &plan.process;
 	args.cgroup_fd = container->cgroup_fd;
+	args.root_uid = container->root_uid;
+	args.root_gid = container->root_gid;
 	r = process_create(container, NULL, &args, req->streams, &init_events, &container->init,
 			   err);
 	if (r < 0) {

@@ -146,6 +146,8 @@ static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_c
 	args.init_pidfd = container->init->pidfd;
 	args.namespaces = container->namespaces;
 	args.cgroup_fd = container->cgroup_fd;
+	args.root_uid = container->root_uid;
+	args.root_gid = container->root_gid;
 	r = process_create(container, req->exec_id, &args, req->streams, &exec_events, &process,
 			   err);
 	if (r < 0)

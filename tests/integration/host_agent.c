@@ -702,10 +702,10 @@ static bool case_user_namespace(void)
 
 	spec_init(&spec, "c1",
 		  "id -u; tr -s ' ' </proc/self/uid_map; echo x >/dev/null; hostname; "
-		  "ls -ln /dev/null | cut -c1-3; read x");
+		  "ls -ln /dev/null | cut -c1-3; read x; echo >/dev/stdout; touch /x 2>&1");
 	spec_add_namespace(&spec, "user");
 	spec_add_namespace(&spec, "time");
-	map.host_id = 0;
+	map.host_id = 100000;
 	map.size = 65536;
 	spec.linux.uid_mappings = spec.linux.gid_mappings = maps;
 	spec.linux.n_uid_mappings = spec.linux.n_gid_mappings = 1;
@@ -713,8 +713,9 @@ static bool case_user_namespace(void)
 		return no("%s", err.msg);
 	while (!strstr(text(first.out), "crw") && !first.out->ended)
 		loop_turn(host.loop, 100);
-	spec_process(&in, "id -u; readlink /proc/self/ns/user /proc/self/ns/time >/tmp/a; "
-			  "readlink /proc/1/ns/user /proc/1/ns/time | cmp - /tmp/a && echo same");
+	spec_process(&in, "id -u; cd /dev/shm; readlink /proc/self/ns/user /proc/self/ns/time >a; "
+			  "readlink /proc/1/ns/user /proc/1/ns/time | cmp - a && echo same "
+			  ">/dev/stdout");
 	if (exec(&in, "c1", "e1", &result, &err) < 0 || call_wait("c1", "e1", &result, &err) < 0)
 		return no("exec: %s", err.msg);
 	host_until(streams_ended, &result, 5000);
@@ -723,7 +724,8 @@ static bool case_user_namespace(void)
 	host_send(first.in, "\n", 1, false);
 	if (finish(&spec, &first, &err) < 0)
 		return no("%s", err.msg);
-	if (strcmp(text(first.out), "0\n 0 0 65536\nbox\ncrw\n") != 0)
+	if (strcmp(text(first.out), "0\n 0 100000 65536\nbox\ncrw\n\n"
+				    "touch: /x: Permission denied\n") != 0)
 		return no("\"%s\" \"%s\"", text(first.out), text(first.err));
 	return true;
 }

@@ -56,6 +56,17 @@ Test(names, rlimits)
 	cr_assert_eq(rlimit_parse("RLIMIT_NOFILES"), -EINVAL);
 }
 
+Test(names, id_maps)
+{
+	static const struct plan_idmap maps[] = {{0, 1000, 1}, {1, 100000, 65536}};
+
+	cr_assert_eq(plan_map_id(maps, 2, 0), 1000);
+	cr_assert_eq(plan_map_id(maps, 2, 1), 100000);
+	cr_assert_eq(plan_map_id(maps, 2, 65536), 165535);
+	cr_assert_eq(plan_map_id(maps, 2, 65537), -1);
+	cr_assert_eq(plan_map_id(maps, 0, 0), -1);
+}
+
 Test(names, ids)
 {
 	char longest[130];
