@@ -134,7 +134,58 @@ static inline bool driver_get(struct driver_queue *q, uint32_t *ret_head, uint32
 	return true;
 }
 
-/* A transport that counts what the device tells it. */
+/* --- a hostile driver ---------------------------------------------------------------------- */
+
+static inline uint64_t driver_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	return *state ^= *state << 17;
+}
+
+/* One field: mostly what is plausible, so that walks get deep; now and then anything. */
+static inline void driver_scribble_desc(const struct driver_queue *q, struct vring_desc *desc,
+					uint64_t *state, uint64_t tables)
+{
+	uint64_t r = driver_random(state);
+	volatile struct vring_desc *d = desc;
+
+	switch (r % 6) {
+	case 0:
+		d->addr = (r & 8) ? r : GUEST_BASE + (r >> 8) % (2 * q->guest->size);
+		break;
+	case 1:
+		d->addr = tables + (r >> 8) % 8192;
+		break;
+	case 2:
+		d->len = (r & 8) ? (uint32_t)(r >> 8) : (uint32_t)(r >> 8) % 2048 & ~15u;
+		break;
+	case 3:
+		d->flags = (uint16_t)(r >> 8) & ((r & 16) ? 7 : 1);
+		break;
+	case 4:
+		d->next = (uint16_t)((r >> 8) % ((r & 16) ? q->size + 2u : q->size));
+		break;
+	default:
+		d->flags = (uint16_t)(VRING_DESC_F_NEXT | (r & 16 ? VRING_DESC_F_WRITE : 0));
+	}
+}
+
+/* A descriptor, an available entry and the index: to be called from a thread of its own. */
+static inline void driver_scribble(struct driver_queue *q, uint64_t *state, uint64_t tables)
+{
+	uint64_t r = driver_random(state);
+
+	driver_scribble_desc(q, &q->desc[r % q->size], state, tables);
+	*(volatile uint16_t *)&q->avail->ring[(r >> 32) % q->size] =
+		(uint16_t)((r >> 40) % (q->size + 1u));
+	/* Not from vq: that would be a race of the test's own making. */
+	*(volatile uint16_t *)&q->avail->idx =
+		(uint16_t)(*(volatile uint16_t *)&q->used->idx + (r >> 50) % (q->size + 2u));
+}
+
+/* --- a transport that counts what the device tells it --------------------------------------- */
+
 struct fake_transport {
 	unsigned used[VIRTIO_MAX_QUEUES], config, resets;
 };

@@ -381,55 +381,14 @@ Test(virtqueue, asking_for_kicks_sees_what_came_meanwhile)
 
 static atomic_bool stop;
 
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	return *state ^= *state << 17;
-}
-
-/* Now and then what is plausible, so that walks get deep; now and then anything. */
-static void scribble(uint64_t *state, struct vring_desc *desc, uint64_t tables)
-{
-	uint64_t r = next_random(state);
-	volatile struct vring_desc *d = desc;
-
-	switch (r % 6) {
-	case 0:
-		d->addr = (r & 8) ? r : GUEST_BASE + (r >> 8) % (2u << 20);
-		break;
-	case 1:
-		d->addr = tables + (r >> 8) % 8192;
-		break;
-	case 2:
-		d->len = (r & 8) ? (uint32_t)(r >> 8) : (uint32_t)(r >> 8) % 2048 & ~15u;
-		break;
-	case 3:
-		d->flags = (uint16_t)(r >> 8) & ((r & 16) ? 7 : 1);
-		break;
-	case 4:
-		d->next = (uint16_t)((r >> 8) % ((r & 16) ? SIZE + 2 : SIZE));
-		break;
-	default:
-		d->flags = VRING_DESC_F_NEXT | (r & 16 ? VRING_DESC_F_WRITE : 0);
-	}
-}
-
 static void *hostile_driver(void *data)
 {
 	uint64_t tables = *(uint64_t *)data, state = 0x9e3779b97f4a7c15;
 	struct vring_desc *inner = guest_at(&g, tables);
 
 	while (!atomic_load(&stop)) {
-		uint64_t r = next_random(&state);
-
-		scribble(&state, &q.desc[r % SIZE], tables);
-		scribble(&state, &inner[(r >> 16) % 512], tables);
-		*(volatile uint16_t *)&q.avail->ring[(r >> 32) % SIZE] =
-			(uint16_t)((r >> 40) % (SIZE + 1));
-		/* Not from vq: that would be a race of the test's own making. */
-		*(volatile uint16_t *)&q.avail->idx =
-			(uint16_t)(*(volatile uint16_t *)&q.used->idx + (r >> 50) % (SIZE + 2));
+		driver_scribble(&q, &state, tables);
+		driver_scribble_desc(&q, &inner[driver_random(&state) % 512], &state, tables);
 	}
 	return NULL;
 }
