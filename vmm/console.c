@@ -10,7 +10,8 @@ int console_init(struct console *console, int ring_fd, int file_fd, bool to_stdo
 {
 	int r;
 
-	*console = (struct console){.file_fd = file_fd, .to_stdout = to_stdout};
+	*console = (struct console){
+		.file_fd = file_fd, .file_left = CONSOLE_FILE_MAX, .to_stdout = to_stdout};
 	if (ring_fd < 0)
 		return 0;
 	r = console_ring_open(ring_fd, &console->ring);
@@ -40,14 +41,28 @@ static void write_some(int fd, const char *text, size_t n)
 	}
 }
 
+static void write_file(struct console *console, const char *text, size_t n)
+{
+	static const char cut[] = "[the rest of the console is left out]\n";
+
+	if (console->file_fd < 0 || !console->file_left)
+		return;
+	if (n < console->file_left) {
+		write_some(console->file_fd, text, n);
+		console->file_left -= n;
+	} else {
+		write_some(console->file_fd, cut, sizeof(cut) - 1);
+		console->file_left = 0;
+	}
+}
+
 static void on_text(void *data, const char *text, size_t n)
 {
 	struct console *console = data;
 
 	if (console->ring)
 		console_ring_write(console->ring, text, n);
-	if (console->file_fd >= 0)
-		write_some(console->file_fd, text, n);
+	write_file(console, text, n);
 	if (console->to_stdout)
 		write_some(STDOUT_FILENO, text, n);
 }

@@ -11,9 +11,13 @@
 
 struct console_ring;
 
+/* A guest must not fill its host's disk: what it prints beyond this is not in the file. */
+#define CONSOLE_FILE_MAX (64u << 20)
+
 struct console {
 	struct console_ring *ring; /* or NULL */
 	int file_fd;               /* or -1 */
+	size_t file_left;          /* bytes that the file may still grow by */
 	bool to_stdout;
 };
 

@@ -206,6 +206,7 @@ echo "await guest: tick" >&7
 until says "^await" || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
 child=$(pgrep -P $pid)
 kill -KILL $pid
+wait $pid 2>/dev/null
 exec 7>&-
 for _ in {1..20}; do
 	kill -0 "$child" 2>/dev/null || break
