@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * host_agent DIR COMMAND... - tests of the agent in the guest that COMMAND boots with its vsock in
- * DIR and the built-in image as disk slot 0. Prints "ok NAME" or "not ok NAME: why" for each.
+ * DIR and three disks: the built-in image, a hostile one, an empty ext4. Prints "ok NAME" or "not
+ * ok NAME: why" for each.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -755,6 +756,69 @@ static bool case_refusals(void)
 	return expect_script("echo again", 0, "again\n");
 }
 
+/* Creates spec, which must fail saying word. */
+static bool refused(struct spec *spec, const char *word)
+{
+	struct result result = {0};
+	struct err err = ERR_INIT;
+
+	if (create(spec, &result, &err) >= 0)
+		return no("created, where \"%s\" was to be refused", word);
+	return strstr(err.msg, word) ? true : no("%s", err.msg);
+}
+
+/*
+ * Disk 1 is an image whose names want to lead out: /proc is a link to /etc, /dev one to the
+ * agent's own /run, /sys one beyond the root, /etc/passwd a pipe.
+ */
+static bool case_hostile_image(void)
+{
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	spec_init(&spec, "c1", "exit 0");
+	spec.lower.slot = 1;
+	if (!refused(&spec, "/proc"))
+		return false;
+	/* Without proc and sysfs, which bear no link, all lands inside. */
+	spec_init(&spec, "c1", "echo /run/*; ls /run/agent | head -3 | tr '\\n' ' '; ls /escape");
+	spec.lower.slot = 1;
+	spec.spec.mounts = &spec.mount_list[1];
+	spec.spec.n_mounts = 2;
+	if (!expect(&spec, 1, "/run/agent\nfd full null "))
+		return false;
+	spec_init(&spec, "c1", "exit 0");
+	spec.lower.slot = 1;
+	spec.spec.mounts = &spec.mount_list[1];
+	spec.spec.n_mounts = 1;
+	spec.user.username = (char *)(uintptr_t) "root";
+	if (create(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	if (call_process("Start", "c1", "", &err) >= 0 || !strstr(err.msg, "regular file"))
+		return no("a pipe for a passwd: %s", err.msg);
+	if (finish(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	return expect_script("test -c /dev/null && echo fine", 0, "fine\n");
+}
+
+/* Disk 2 is a writable layer: what one container writes the next one finds. */
+static bool case_scratch_disk(void)
+{
+	Agent__Volume disk = AGENT__VOLUME__INIT;
+	struct spec spec;
+
+	disk.slot = 2;
+	disk.fstype = (char *)(uintptr_t) "ext4";
+	spec_init(&spec, "c1", "echo kept >/file; mkdir /upper; df -T / | grep -c overlay");
+	spec.overlay.disk = &disk;
+	if (!expect(&spec, 0, "1\n"))
+		return false;
+	spec_init(&spec, "c1", "cat /file; rmdir /upper && echo removed");
+	spec.overlay.disk = &disk;
+	return expect(&spec, 0, "kept\nremoved\n");
+}
+
 static bool case_many(void)
 {
 	enum { N = 8 };
@@ -831,6 +895,8 @@ int main(int argc, char **argv)
 	run_case("readonly", case_readonly);
 	run_case("user namespace", case_user_namespace);
 	run_case("refusals", case_refusals);
+	run_case("hostile image", case_hostile_image);
+	run_case("scratch disk", case_scratch_disk);
 	run_case("many", case_many);
 	run_case("memory hog", case_memory_hog);
 	run_case("shutdown", case_shutdown);
