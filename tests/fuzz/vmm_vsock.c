@@ -26,13 +26,19 @@ static void on_wake(void *data)
 {
 }
 
+static char dir[] = "/tmp/fuzz-vsock-XXXXXX";
+
+static void clean_up(void)
+{
+	io_remove_tree(AT_FDCWD, dir);
+}
+
 static void set_up(void)
 {
-	static char dir[] = "/tmp/fuzz-vsock-XXXXXX";
-
 	log_open(-1, LOG_ERROR, "fuzz");
 	if (!mkdtemp(dir) || loop_create(&loop) < 0)
 		abort();
+	atexit(clean_up);
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY);
 	if (sock_listen_at(dirfd, "vsock_1", 64, &listener) < 0)
 		abort();
