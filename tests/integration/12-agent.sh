@@ -16,11 +16,11 @@ ln -s /etc "$work/root/proc"
 ln -s /run/agent "$work/root/dev"
 ln -s ../../../../../../../escape "$work/root/sys"
 mkfifo "$work/root/etc/passwd"
-mkfs.erofs --all-root "$work/hostile" "$work/root" >/dev/null &&
-	truncate -s 32M "$work/scratch" && mkfs.ext4 -q "$work/scratch" || {
+if ! mkfs.erofs --all-root "$work/hostile" "$work/root" >/dev/null ||
+	! truncate -s 32M "$work/scratch" || ! mkfs.ext4 -q "$work/scratch"; then
 	echo "not ok agent disks: mkfs failed"
 	exit 1
-}
+fi
 
 "$build/tests/host_agent" "$work" "$build/bin/sbx-vmm" --kernel "$build/share/vmlinux" \
 	--initrd "$build/share/initramfs.cpio" --cmdline "console=ttyS0 quiet reboot=k panic=-1" \
