@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of Operation: the VM monitor answers GET_ID of slot N with "sbxN", which the kernel shows
- * as /sys/block/vdX/serial; the letter X tells nothing. A parked slot has no media: size 0. The
- * host attaches a disk and then calls Create, and the device's interrupt may still be on its way
- * when we look: we wait for the kernel's uevent. The kernel sends none for a change from size 0
- * (set_capacity_and_notify()), so the wait ends early, too, after growing steps, and looks again.
+ * Theory of Operation: the VM monitor's serials say which disk is which slot (common/slots.h), and
+ * the kernel shows them as /sys/block/vdX/serial; the letter X tells nothing. The host attaches a
+ * disk and then calls Create, and the device's interrupt may still be on its way when we look: we
+ * listen for the kernel's uevents first, look, and look again at each of them.
  */
 #include "agent/disk.h"
 
@@ -20,6 +19,7 @@
 #include "common/io.h"
 #include "common/loop.h"
 #include "common/opts.h"
+#include "common/slots.h"
 
 static int open_uevents(void)
 {
@@ -49,7 +49,7 @@ static int read_attr(const char *disk, const char *attr, char *buf, size_t size)
 	return 0;
 }
 
-/* 1: found and has a size. 0: found without media. -ENOENT. */
+/* 1: found with a disk in it. 0: found, parked. -ENOENT. */
 static int look(const char *serial, char *path, size_t size)
 {
 	DIR *dir = opendir("/sys/block");
@@ -70,7 +70,7 @@ static int look(const char *serial, char *path, size_t size)
 		    parse_uint(value, &sectors) < 0)
 			continue;
 		snprintf(path, size, "/dev/%.32s", entry->d_name);
-		r = sectors > 0;
+		r = sectors > DISK_PARKED_SECTORS;
 	}
 	closedir(dir);
 	return r;
@@ -78,10 +78,10 @@ static int look(const char *serial, char *path, size_t size)
 
 int disk_find(uint32_t slot, char *path, size_t size, struct err *err)
 {
-	uint64_t deadline = now_ns() + DISK_TIMEOUT_MS * 1000000ull;
+	uint64_t deadline = now_ns() + DISK_TIMEOUT_MS * 1000000ull, now;
 	_cleanup_close_ int uevents = -1;
 	char serial[32], event[4096];
-	int step = 1, r;
+	int r;
 
 	if (slot >= DISK_MAX_SLOTS)
 		return err_set(err, EINVAL, "there is no disk slot %u", slot);
@@ -92,11 +92,12 @@ int disk_find(uint32_t slot, char *path, size_t size, struct err *err)
 	while ((r = look(serial, path, size)) == 0) {
 		struct pollfd pfd = {.fd = uevents, .events = POLLIN};
 
-		if (now_ns() >= deadline)
-			return err_set(err, ETIMEDOUT, "disk slot %u has no media after %d ms",
-				       slot, DISK_TIMEOUT_MS);
-		poll(&pfd, 1, step);
-		step = step < 64 ? step * 2 : step;
+		now = now_ns();
+		if (now >= deadline)
+			return err_set(err, ETIMEDOUT, "disk slot %u is empty after %d ms", slot,
+				       DISK_TIMEOUT_MS);
+		poll(&pfd, 1, (int)((deadline - now) / 1000000) + 1);
+		/* One look for all that has come; -ENOBUFS, lost events, is a reason to look as well. */
 		while (recv(uevents, event, sizeof(event), 0) > 0)
 			;
 	}

@@ -8,7 +8,6 @@
 
 #include "common/err.h"
 
-#define DISK_MAX_SLOTS  26
 #define DISK_TIMEOUT_MS 5000
 
 /*

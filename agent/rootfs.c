@@ -24,6 +24,7 @@
 #include "agent/options.h"
 #include "common/cleanup.h"
 #include "common/path.h"
+#include "common/slots.h"
 
 static const char *const disk_types[] = {"erofs", "ext4", "ext2", "ext3"};
 

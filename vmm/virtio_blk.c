@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "common/loop.h"
+#include "common/slots.h"
 #include "vmm/virtio_blk_internal.h"
 
 #define QUEUE_SIZE 256
@@ -141,7 +142,7 @@ int virtio_blk_create(unsigned slot, struct blk_io *io, struct virtio_device **r
 	blk->io = io;
 	blk->slot = slot;
 	blk->fd = -1;
-	blk->sectors = VIRTIO_BLK_PARKED_SECTORS;
+	blk->sectors = DISK_PARKED_SECTORS;
 	blk_init_requests(blk);
 	*ret = &blk->dev;
 	return 0;
@@ -209,7 +210,7 @@ int virtio_blk_detach(struct virtio_device *dev, struct err *err)
 	blk_fail_requests(blk);
 	virtio_notify_used(dev, 0);
 	close_fd(&blk->fd);
-	set_backing(blk, -1, false, VIRTIO_BLK_PARKED_SECTORS);
+	set_backing(blk, -1, false, DISK_PARKED_SECTORS);
 	virtio_kick(dev, 0);
 	return 0;
 }

@@ -14,8 +14,6 @@
 struct blk_io;
 struct virtio_device;
 
-#define VIRTIO_BLK_PARKED_SECTORS 8
-
 /* A parked slot; its serial is "sbx<slot>". io (borrowed) does the reading and writing. */
 int virtio_blk_create(unsigned slot, struct blk_io *io, struct virtio_device **ret);
 

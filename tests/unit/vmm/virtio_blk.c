@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/loop.h"
+#include "common/slots.h"
 #include "tests/unit/vmm/guest_driver.h"
 #include "vmm/blk_io.h"
 
@@ -376,7 +377,7 @@ Test(virtio_blk, a_slot_is_parked_attached_and_parked_again)
 {
 	struct err err = ERR_INIT;
 
-	cr_expect_eq(capacity(), VIRTIO_BLK_PARKED_SECTORS);
+	cr_expect_eq(capacity(), DISK_PARKED_SECTORS);
 	cr_expect_eq(request(VIRTIO_BLK_T_IN, 0, 512), VIRTIO_BLK_S_IOERR);
 	cr_expect_eq(request(VIRTIO_BLK_T_FLUSH, 0, 0), VIRTIO_BLK_S_IOERR);
 	attach(false);
@@ -386,7 +387,7 @@ Test(virtio_blk, a_slot_is_parked_attached_and_parked_again)
 	cr_expect_eq(virtio_blk_attach(dev, new_disk(), false, &err), -EBUSY);
 	cr_expect_eq(virtio_blk_detach(dev, &err), 0);
 	cr_expect_eq(transport.config, 2);
-	cr_expect_eq(capacity(), VIRTIO_BLK_PARKED_SECTORS);
+	cr_expect_eq(capacity(), DISK_PARKED_SECTORS);
 	cr_expect_eq(request(VIRTIO_BLK_T_IN, 0, 512), VIRTIO_BLK_S_IOERR);
 	cr_expect_eq(virtio_blk_detach(dev, &err), -ENOENT);
 }
