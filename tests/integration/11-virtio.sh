@@ -15,13 +15,13 @@ not_ok() {
 	echo "not ok $1: $2"
 	failed=1
 }
-# Passes the helper's own results on, and everything else when one is bad.
+# Passes the helper's own results on, and everything else when one is bad: report NAME FILE STATUS.
 report() {
-	grep -aE '^(ok|not ok|#) ?' "$1"
-	if [ "$2" != 0 ] || grep -aq '^not ok' "$1"; then
-		sed 's/^/    /' "$1" | tail -n 30
-		failed=1
-	fi
+	local bad=no
+	grep -aE '^(ok|not ok|#) ?' "$2"
+	grep -aq '^not ok' "$2" && bad=yes failed=1
+	[ "$3" = 0 ] || { bad=yes; not_ok "$1" "ended with status $3"; }
+	[ "$bad" = no ] || sed 's/^/    /' "$2" | tail -n 30
 }
 
 ulimit -n 8192
@@ -32,10 +32,10 @@ cp "$build/tests/guest_virtio" "$work/root/init"
 # --- vsock -----------------------------------------------------------------------------------------
 
 mkdir "$work/vsock"
-timeout 60 "$build/tests/host_vsock" "$work/vsock" 8 1000 \
+timeout 120 "$build/tests/host_vsock" "$work/vsock" 4 1000 \
 	"$build/bin/sbx-vmm" --kernel "$kernel" --initrd "$work/init.cpio" --vsock-dir "$work/vsock" \
 	--cmdline "console=ttyS0 quiet -- vsock" --console-stdout >"$work/out" 2>&1
-report "$work/out" $?
+report vsock "$work/out" $?
 
 # --- vsock of another monitor, by vhost-user --------------------------------------------------------
 
@@ -54,9 +54,9 @@ cat >"$work/qemu" <<-EOF
 EOF
 mkdir "$work/shared"
 chmod +x "$work/qemu"
-timeout 60 "$build/tests/host_vsock" "$work/shared" 4 200 "$work/qemu" 2>&1 |
+timeout 120 "$build/tests/host_vsock" "$work/shared" 2 200 "$work/qemu" 2>&1 |
 	sed 's/vsock-/vhost-user-vsock-/' >"$work/out"
-report "$work/out" "${PIPESTATUS[0]}"
+report vhost-user-vsock "$work/out" "${PIPESTATUS[0]}"
 
 # --- disks -----------------------------------------------------------------------------------------
 
@@ -75,12 +75,12 @@ cp "$work/disk" "$work/swapped"
 	echo "attach 2 $work/swapped ro"
 	echo "metrics"
 	echo "wait"
-} | timeout 60 "$build/tests/host_owner" "$build/bin/sbx-vmm" --kernel "$kernel" \
+} | timeout 120 "$build/tests/host_owner" "$build/bin/sbx-vmm" --kernel "$kernel" \
 	--initrd "$work/init.cpio" --disk "$work/rw" --disk "$work/disk,ro" \
 	--cmdline "console=ttyS0 quiet -- blk" --console-file "$work/console" >"$work/owner" 2>&1
 status=$?
 tr -d '\r' <"$work/console" >"$work/out"
-report "$work/out" $status
+report blk "$work/out" "$status"
 for name in rng blk-size blk-ranges-are-exact blk-serial blk-parked blk-attach blk-detach \
 	blk-attached-read-only; do
 	grep -aq "ok $name\$" "$work/out" || not_ok "$name" "never came to it"
