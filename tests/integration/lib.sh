@@ -18,6 +18,8 @@ SBX_ROOT=$(mktemp -d) # a world of our own, so that what is left behind is ours
 export SBX_ROOT
 trap 'rm -rf "$work" "$SBX_ROOT"' EXIT
 failed=0 status=0
+# A sanitizer build's processes report here, whoever their parent is; any report fails the script.
+export ASAN_OPTIONS=log_path=$work/san UBSAN_OPTIONS=log_path=$work/san
 
 run() {
 	timeout "${run_limit:-120}" "$sbx" run --rm "${driver[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null
@@ -49,4 +51,13 @@ leftovers() {
 	[ -s "$work/left" ]
 }
 
-finish() { exit "$failed"; }
+finish() {
+	local report
+	for report in "$work"/san.*; do
+		[ -s "$report" ] || continue
+		echo "not ok a sanitizer's report"
+		head -n 30 "$report" | sed 's/^/    /'
+		failed=1
+	done
+	exit "$failed"
+}
