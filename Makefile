@@ -154,6 +154,12 @@ $(B)/tests/host_agent: $(patsubst %,$(B)/obj/tests/integration/agent_%.o,harness
 
 check-vm: all $(helpers) ## the integration suite, in the test host or on usable KVM
 	tests/integration/run
+.PHONY: helpers asan-vm
+helpers: $(helpers)
+# A part of the suite whose every program, the guest's agent too, is built with the sanitizers.
+asan-vm: ## the same for sanitizer builds: the agent, and sbx run
+	$(MAKE) $(ASAN) all helpers
+	tests/integration/run --asan 12-agent.sh 20-run.sh
 
 test: deps ## everything, with the budgets of a CI run
 	tests/run
