@@ -30,8 +30,9 @@ struct hypervisor_disk {
 /* Descriptors stay the caller's and are needed during the start only. */
 struct hypervisor_config {
 	int kernel_fd, initrd_fd;
-	const char *cmdline; /* the kernel's */
-	uint64_t memory;     /* bytes */
+	const char
+		*cmdline; /* the kernel's; the driver adds how its machine is described and ended */
+	uint64_t memory;  /* bytes */
 	unsigned cpus;
 	unsigned slots; /* disk slots in all; the first n_disks are filled */
 	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];

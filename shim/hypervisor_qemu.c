@@ -187,7 +187,9 @@ static void add_devices(struct argv *argv, const struct hypervisor_config *confi
 	argv_add(argv, "/proc/self/fd/%d", argv_keep(argv, config->kernel_fd));
 	argv_add(argv, "-initrd");
 	argv_add(argv, "/proc/self/fd/%d", argv_keep(argv, config->initrd_fd));
-	add_option(argv, "-append", config->cmdline);
+	/* No ACPI to power off by: a triple fault ends QEMU, thanks to -no-reboot. */
+	argv_add(argv, "-append");
+	argv_add(argv, "panic=-1 reboot=t %s", config->cmdline);
 	argv_add(argv, "-add-fd");
 	argv_add(argv, "fd=%d,set=1", argv_keep(argv, console_fd));
 	add_option(argv, "-chardev", "file,id=console,path=/dev/fdset/1,append=on");

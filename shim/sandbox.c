@@ -25,15 +25,15 @@
 #define START_LIMIT_NS (180 * 1000000000ull)
 #define AGENT_LOST_NS  500000000ull
 #define CONSOLE_LINES  8
-#define CONSOLE_TAIL   2048
+#define CONSOLE_TAIL   4096
 
 /*
- * The kernel's command line. Every character on the console is an exit, so it is quiet: what matters
- * is what a dying kernel says. panic=-1 reboots at once, reboot=t does that by a triple fault, which
- * ends the VM without any chipset. The host's entropy comes with Setup; the CPU's is trusted until
- * then, as the guest trusts its host with everything.
+ * The kernel's command line, to which the monitor adds how to reboot and where its devices are. Every
+ * character on the console is an exit, so it is quiet: what matters is what a dying kernel says. The
+ * host's entropy comes with Setup; the CPU's is trusted until then, as the guest trusts its host with
+ * everything.
  */
-#define CMDLINE_BASE  "console=ttyS0 panic=-1 reboot=t random.trust_cpu=on rdinit=/init"
+#define CMDLINE_BASE  "console=ttyS0 random.trust_cpu=on rdinit=/init"
 #define CMDLINE_QUIET CMDLINE_BASE " quiet loglevel=4"
 #define CMDLINE_DEBUG CMDLINE_BASE " loglevel=7"
 
@@ -282,11 +282,31 @@ void sandbox_finish(struct sandbox *sandbox)
 	stream_hub_destroy(TAKE_PTR(sandbox->hub));
 }
 
+/*
+ * Where to begin: at what a dying kernel says first, which its call trace would push out of sight,
+ * else at the last lines.
+ */
+static size_t find_start(const char *tail, size_t n)
+{
+	static const char *const words[] = {"Kernel panic", "BUG:", "Oops:"};
+	size_t lines = 0;
+
+	for (size_t w = 0; w < ARRAY_SIZE(words); w++) {
+		const char *at = memmem(tail, n, words[w], strlen(words[w]));
+
+		if (at)
+			return (size_t)(at - tail);
+	}
+	while (n > 0 && !(tail[n - 1] == '\n' && ++lines == CONSOLE_LINES))
+		n--;
+	return n;
+}
+
 /* Several lines become one, joined by " | ": messages are one line, whatever a guest prints. */
 size_t sandbox_console(const struct sandbox *sandbox, char *buf, size_t max)
 {
 	char tail[CONSOLE_TAIL];
-	size_t n, from, at = 0, lines = 0;
+	size_t n, at = 0;
 
 	buf[0] = '\0';
 	if (!sandbox->hv)
@@ -294,10 +314,7 @@ size_t sandbox_console(const struct sandbox *sandbox, char *buf, size_t max)
 	n = sandbox->hv->ops->console(sandbox->hv, tail, sizeof(tail));
 	while (n > 0 && (tail[n - 1] == '\n' || tail[n - 1] == '\r'))
 		n--;
-	for (from = n; from > 0 && n - from < max / 2; from--)
-		if (tail[from - 1] == '\n' && ++lines == CONSOLE_LINES)
-			break;
-	for (size_t i = from; i < n && at + 4 < max; i++) {
+	for (size_t i = find_start(tail, n); i < n && at + 4 < max; i++) {
 		if (tail[i] == '\n') {
 			memcpy(buf + at, " | ", 3);
 			at += 3;
