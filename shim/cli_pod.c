@@ -192,17 +192,18 @@ int cli_task_wait(struct cli_shim *shim, const char *id, int timeout_ms, uint32_
 	return 0;
 }
 
-int cli_task_finish(struct cli_shim *shim, const char *id, struct err *err)
+/* The shim closes the connection as the last thing of its shutdown. */
+int cli_task_shut_down(struct cli_shim *shim, const char *id, struct err *err)
 {
-	Task__DeleteRequest delete = TASK__DELETE_REQUEST__INIT;
-	Task__ShutdownRequest shutdown = TASK__SHUTDOWN_REQUEST__INIT;
+	Task__ShutdownRequest request = TASK__SHUTDOWN_REQUEST__INIT;
 	int r;
 
-	delete.id = shutdown.id = (char *)id;
-	r = cli_task(shim, "Delete", &delete.base, NULL, 0, NULL, err);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	return cli_task(shim, "Shutdown", &shutdown.base, NULL, 0, NULL, err);
+	request.id = (char *)id;
+	request.now = true;
+	r = cli_task(shim, "Shutdown", &request.base, NULL, 0, NULL, err);
+	while (r == 0 && !shim->lost)
+		r = loop_turn(shim->loop, -1);
+	return r;
 }
 
 int cli_parse_signal(const char *text)

@@ -47,8 +47,8 @@ int cli_task_kill(struct cli_shim *shim, const char *id, const char *exec_id, ui
 /* timeout_ms 0: none; -ETIMEDOUT. */
 int cli_task_wait(struct cli_shim *shim, const char *id, int timeout_ms, uint32_t *ret_status,
 		  struct err *err);
-/* Deletes the container and ends the shim. */
-int cli_task_finish(struct cli_shim *shim, const char *id, struct err *err);
+/* Ends the pod, whatever it does, and returns when nothing but its record is left. */
+int cli_task_shut_down(struct cli_shim *shim, const char *id, struct err *err);
 
 /* A signal's number from "TERM", "SIGTERM" or "15"; -EINVAL. */
 int cli_parse_signal(const char *text);

@@ -9,7 +9,6 @@
 #include "shim/cli.h"
 #include "shim/cli_each.h"
 #include "shim/cli_pod.h"
-#include "task.pb-c.h"
 
 #define LOCK_WAIT_NS (5 * 1000000000ull)
 
@@ -28,13 +27,9 @@ static const struct opts_spec spec = CLI_OPTS("sbx rm [options] SANDBOX...", row
 static void end_pod(struct pod_dir *pod)
 {
 	_cleanup_cli_shim_ struct cli_shim shim = {0};
-	Task__ShutdownRequest request = TASK__SHUTDOWN_REQUEST__INIT;
 
-	if (cli_shim_connect(pod, &shim, NULL) < 0)
-		return;
-	request.id = pod->id;
-	request.now = true;
-	cli_task(&shim, "Shutdown", &request.base, NULL, 0, NULL, NULL);
+	if (cli_shim_connect(pod, &shim, NULL) == 0)
+		cli_task_shut_down(&shim, pod->id, NULL);
 }
 
 /* A shim that ends frees the lock within moments; a sweep holds it for less. */

@@ -113,7 +113,7 @@ static int run_foreground(struct run *run, struct cli_shim *shim, uint64_t begin
 		cli_fail("run", &start_err);
 	if (run->options.explain)
 		cli_explain(shim, begin_ns);
-	return cli_task_finish(shim, run->id, err);
+	return 0;
 }
 
 /* The exit code, or -errno. */
@@ -132,8 +132,12 @@ static int run(struct run *run, uint64_t begin_ns, struct err *err)
 		return r;
 	r = run->options.detach ? run_detached(run, &shim, err)
 				: run_foreground(run, &shim, begin_ns, &status, err);
-	if (r < 0 && shim.lost)
-		err_set(err, EPIPE, "the sandbox's owner process ended unexpectedly; its log is %s",
+	/* Whatever came of it: when we return, nothing runs that nobody asked to. */
+	if (!shim.lost && !(r == 0 && run->options.detach))
+		cli_task_shut_down(&shim, run->id, NULL);
+	else if (r < 0)
+		err_set(err, EPIPE,
+			"the sandbox's owner process ended unexpectedly; its log is %s/shim.log",
 			run->pod->path);
 	return r < 0 ? r : (int)status;
 }

@@ -46,6 +46,7 @@ struct session {
 	int far[N_CHANNELS];
 	struct session_streams streams;
 	struct source *signals[ARRAY_SIZE(forwarded)], *winch;
+	sigset_t mask; /* before ours; the loop blocks what it watches */
 	uint32_t status;
 	struct err err;
 };
@@ -259,6 +260,7 @@ int session_create(struct cli_shim *shim, const char *id, const char *exec_id, b
 		session->channels[i] = (struct channel){.session = session, .own = -1, .near = -1};
 		session->far[i] = -1;
 	}
+	sigprocmask(SIG_SETMASK, NULL, &session->mask);
 	r = watch_signals(session);
 	if (r == 0)
 		r = make_streams(session, interactive);
@@ -281,6 +283,7 @@ void session_destroy(struct session *session)
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
 		source_remove(session->signals[i]);
 	source_remove(session->winch);
+	sigprocmask(SIG_SETMASK, &session->mask, NULL);
 	free(session);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,9 @@ static int run_child(const struct spawn *spawn, pid_t parent)
 	}
 	if (dup2(null_fd, 0) < 0 || dup2(spawn->out_fd < 0 ? null_fd : spawn->out_fd, 1) < 0 ||
 	    dup2(spawn->err_fd < 0 ? null_fd : spawn->err_fd, 2) < 0)
+		return -errno;
+	/* What our own caller left open by mistake, a daemon would hold for its life. */
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return -errno;
 	for (size_t i = 0; i < spawn->n_fds; i++)
 		if (fcntl(spawn->fds[i], F_SETFD, 0) < 0)

@@ -5,6 +5,7 @@
 #   $sbx             the program; SBX_HYPERVISOR picks the driver of every `sbx run` made by run()
 #   $size            small, test or full: SBX_SIZE
 #   run ARGS...      sbx run --rm ARGS; leaves $status, and $work/out and $work/err
+#   ours [NAMES]     the pids of our pods' processes
 #   check NAME TEST  one case: TEST is evaluated; what the last run said is shown where it fails
 #   finish           the script's exit status
 
@@ -16,7 +17,7 @@ driver=(${SBX_HYPERVISOR:+--hypervisor "$SBX_HYPERVISOR"})
 work=$(mktemp -d)
 SBX_ROOT=$(mktemp -d) # a world of our own, so that what is left behind is ours
 export SBX_ROOT
-trap 'rm -rf "$work" "$SBX_ROOT"' EXIT
+trap 'ours | xargs -r kill -9; rm -rf "$work" "$SBX_ROOT"' EXIT
 failed=0 status=0
 # A sanitizer build's processes report here, whoever their parent is; any report fails the script.
 export ASAN_OPTIONS=log_path=$work/san UBSAN_OPTIONS=log_path=$work/san
@@ -44,9 +45,20 @@ out_is() { [ "$(cat "$work/out")" = "$1" ]; }
 out_has() { grep -aqF -- "$1" "$work/out"; }
 err_has() { grep -aqF -- "$1" "$work/err"; }
 
+# The processes of our pods, by what they inherited; names is a regular expression of the kernel's
+# names for them, which it cuts at 15 characters.
+pod_processes='containerd-shim|sbx-vmm|sbx-share|qemu-system-x86'
+ours() { # [NAMES]
+	local environ pid
+	grep -lszx "SBX_ROOT=$SBX_ROOT" /proc/[0-9]*/environ | while read -r environ; do
+		pid=${environ//[!0-9]/}
+		grep -qxE "${1:-$pod_processes}" "/proc/$pid/comm" 2>/dev/null && echo "$pid"
+	done
+}
+
 # Whether anything of a pod is left: a process of ours, or a directory of a pod.
 leftovers() {
-	pgrep -f "^$build/bin/(sbx-vmm|containerd-shim-sbx-v2|sbx-share)" >"$work/left"
+	ours >"$work/left"
 	find "$SBX_ROOT" -path '*/sbx/*' -prune -name lock >>"$work/left" 2>/dev/null
 	[ -s "$work/left" ]
 }

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# also: qemu
+# Exit codes and signals, of run and of exec.
+set -u
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+run -- sh -c 'exit 42'
+check "run: the program's own" '[ $status = 42 ]'
+run -- nonexistent
+check "run: 127 where there is no such program" '[ $status = 127 ] && err_has "sbx: run: " && err_has nonexistent'
+run -- /etc/passwd
+check "run: 126 where it cannot be executed" '[ $status = 126 ] && err_has "sbx: run: "'
+run -w /some/where -- pwd
+check "run: a missing working directory is made" '[ $status = 0 ] && out_is /some/where'
+
+start=$SECONDS
+run --timeout 1 -- sh -c 'trap "echo term; exit 0" TERM; while :; do sleep 0.1; done'
+check "--timeout: SIGTERM first, 124" '[ $status = 124 ] && out_is term'
+run --timeout 1s -- sh -c 'trap "" TERM; while :; do sleep 0.1; done'
+check "--timeout: SIGKILL then" '[ $status = 124 ]'
+echo "# timeouts took $((SECONDS - start)) s"
+
+# Signals that come to the client.
+for sig in TERM INT HUP USR1; do
+	"$sbx" run --rm "${driver[@]}" -- sh -c "trap 'echo got $sig; exit 7' $sig; echo ready; while :; do sleep 0.1; done" \
+		>"$work/out" 2>"$work/err" </dev/null &
+	client=$!
+	for _ in $(seq 300); do out_has ready && break; sleep 0.1; done
+	kill -$sig $client
+	wait $client
+	status=$?
+	check "SIG$sig reaches the program" '[ $status = 7 ] && out_has "got $sig"'
+done
+# Every code and every signal, by exec in one sandbox.
+"$sbx" run -d --name codes "${driver[@]}" -- sleep 10000 >"$work/out" 2>"$work/err"
+check "run -d prints the id" '[ "$(wc -c <"$work/out")" = 13 ]'
+case $size in full) step=1 ;; *) step=15 ;; esac
+wrong=
+for code in $(seq 0 $step 255); do
+	"$sbx" exec codes sh -c "exit $code"
+	[ $? = "$code" ] || wrong="$wrong $code"
+done
+check "exec: exit codes" '[ -z "$wrong" ]'
+wrong=
+for sig in 1 2 4 6 8 9 11 13 14 15 31; do
+	"$sbx" exec codes sh -c "kill -$sig \$\$; sleep 5" 2>/dev/null
+	[ $? = $((128 + sig)) ] || wrong="$wrong $sig"
+done
+check "exec: 128 + signal" '[ -z "$wrong" ]'
+"$sbx" exec codes nonexistent >"$work/out" 2>"$work/err"
+status=$?
+check "exec: 127" '[ $status = 127 ] && err_has "sbx: exec: "'
+"$sbx" exec codes /etc/passwd >"$work/out" 2>"$work/err"
+status=$?
+check "exec: 126" '[ $status = 126 ]'
+"$sbx" exec nosuch true >"$work/out" 2>"$work/err"
+status=$?
+check "exec: 125 where sbx itself fails" '[ $status = 125 ] && [ "$(wc -l <"$work/err")" = 1 ]'
+echo in | "$sbx" exec -i -e V=x -w /etc -u 5:6 codes sh -c 'cat; echo $V; pwd; id -u; id -g' >"$work/out" 2>"$work/err"
+check "exec: input, variables, directory and user" 'out_is "in
+x
+/etc
+5
+6"'
+"$sbx" exec codes sh -c 'echo $$; ps | wc -l' >"$work/out"
+check "exec is in the sandbox's own pid namespace" '[ "$(head -n 1 "$work/out")" -lt 1000 ]'
+"$sbx" kill -s KILL codes >/dev/null
+check "kill, then wait: 137" '[ "$("$sbx" wait codes)" = 137 ]'
+"$sbx" rm codes >/dev/null
+finish
