@@ -37,9 +37,10 @@ int main(void) { struct utsname u; uname(&u); long s = 0; for (long i = 1; i <= 
 printf("%ld cpus, sum %ld, kernel %s\n", sysconf(_SC_NPROCESSORS_ONLN), s, u.release); return 3; }
 EOF
 gcc -O2 -o /tmp/t /tmp/t.c && /tmp/t'
+want=$(python3 -c 'print(sum(i * i % 7 for i in range(1, 100001)))')
 kernel=$(sed -n 's/.*kernel //p' "$work/out")
 check "gcc compiles, the program runs and sees $cpus CPUs" \
-	'[ $status = 3 ] && out_has "$cpus cpus, sum 199998"'
+	'[ $status = 3 ] && out_has "$cpus cpus, sum $want,"'
 check "the kernel is the guest's own" '[ -n "$kernel" ] && [ "$kernel" != "$(uname -r)" ]'
 
 debian sh -c 'apt-get --version | head -n 1; perl -e "print join(q( ), sort { \$b <=> \$a } 3, 11, 7), qq(\n)"
