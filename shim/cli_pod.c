@@ -23,7 +23,15 @@
 
 int cli_fail(const char *verb, const struct err *err)
 {
-	fprintf(stderr, "sbx: %s: %s\n", verb, err->msg);
+	char line[sizeof(err->msg)];
+	size_t n = 0;
+
+	/* Some of it may be the guest's words; they are not to drive a person's terminal. */
+	for (; err->msg[n] && n + 1 < sizeof(line); n++)
+		line[n] = (unsigned char)err->msg[n] < 0x20 || err->msg[n] == 0x7f ? '?'
+										   : err->msg[n];
+	line[n] = '\0';
+	fprintf(stderr, "sbx: %s: %s\n", verb, line);
 	return CLI_FAILED;
 }
 

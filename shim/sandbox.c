@@ -15,17 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/loop.h"
+#include "shim/last_words.h"
 #include "shim/places.h"
 #include "shim/stream_hub.h"
 
 /* Generous: fifty VMs may boot at once on a machine that is itself emulated. */
 #define START_LIMIT_NS (180 * 1000000000ull)
 #define AGENT_LOST_NS  500000000ull
-#define CONSOLE_LINES  8
 #define CONSOLE_TAIL   4096
+#define LOG_TAIL       4096
 
 /*
  * The kernel's command line, to which the monitor adds how to reboot and where its devices are. Every
@@ -79,9 +81,13 @@ static void on_deadline(struct source *source, uint32_t events, void *data)
 static void on_vm_exit(struct hypervisor *hv, const char *how, void *data)
 {
 	struct sandbox *sandbox = data;
-	char what[128];
+	char log[LOG_TAIL], words[256], what[400];
+	off_t end = lseek(sandbox->log_fd, 0, SEEK_END);
+	off_t from = end - LOG_TAIL > sandbox->log_start ? end - LOG_TAIL : sandbox->log_start;
+	ssize_t n = pread(sandbox->log_fd, log, sizeof(log), from);
 
-	snprintf(what, sizeof(what), "its monitor %s", how);
+	last_words_log(log, n > 0 ? (size_t)n : 0, words, sizeof(words));
+	snprintf(what, sizeof(what), "its monitor %s%s%s", how, words[0] ? ": " : "", words);
 	fail(sandbox, EPIPE, what);
 }
 
@@ -249,7 +255,8 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_config *config, 
 	int r;
 
 	sandbox->state = SANDBOX_DEAD; /* unless all of this works */
-	sandbox->debug = config->debug;
+	sandbox->log_fd = config->log_fd;
+	sandbox->log_start = lseek(config->log_fd, 0, SEEK_END);
 	r = make_vsock_dir(config, &vsock_dirfd, err);
 	if (r == 0)
 		r = prepare(sandbox, config, vsock_dirfd, err);
@@ -282,46 +289,12 @@ void sandbox_finish(struct sandbox *sandbox)
 	stream_hub_destroy(TAKE_PTR(sandbox->hub));
 }
 
-/*
- * Where to begin: at what a dying kernel says first, which its call trace would push out of sight,
- * else at the last lines.
- */
-static size_t find_start(const char *tail, size_t n)
-{
-	static const char *const words[] = {"Kernel panic", "BUG:", "Oops:"};
-	size_t lines = 0;
-
-	for (size_t w = 0; w < ARRAY_SIZE(words); w++) {
-		const char *at = memmem(tail, n, words[w], strlen(words[w]));
-
-		if (at)
-			return (size_t)(at - tail);
-	}
-	while (n > 0 && !(tail[n - 1] == '\n' && ++lines == CONSOLE_LINES))
-		n--;
-	return n;
-}
-
-/* Several lines become one, joined by " | ": messages are one line, whatever a guest prints. */
 size_t sandbox_console(const struct sandbox *sandbox, char *buf, size_t max)
 {
 	char tail[CONSOLE_TAIL];
-	size_t n, at = 0;
+	size_t n = 0;
 
-	buf[0] = '\0';
-	if (!sandbox->hv)
-		return 0;
-	n = sandbox->hv->ops->console(sandbox->hv, tail, sizeof(tail));
-	while (n > 0 && (tail[n - 1] == '\n' || tail[n - 1] == '\r'))
-		n--;
-	for (size_t i = find_start(tail, n); i < n && at + 4 < max; i++) {
-		if (tail[i] == '\n') {
-			memcpy(buf + at, " | ", 3);
-			at += 3;
-		} else if (tail[i] != '\r') {
-			buf[at++] = tail[i] >= 0x20 && tail[i] < 0x7f ? tail[i] : '?';
-		}
-	}
-	buf[at] = '\0';
-	return at;
+	if (sandbox->hv)
+		n = sandbox->hv->ops->console(sandbox->hv, tail, sizeof(tail));
+	return last_words_console(tail, n, buf, max);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/cleanup.h"
 #include "common/err.h"
@@ -30,7 +31,7 @@ struct sandbox_config {
 	size_t n_disks;
 	int pod_dirfd;
 	const char *pod_path;
-	int log_fd;
+	int log_fd; /* readable too; stays open */
 };
 
 enum sandbox_state { SANDBOX_NEW, SANDBOX_STARTING, SANDBOX_READY, SANDBOX_DEAD };
@@ -52,8 +53,10 @@ struct sandbox {
 	struct source *deadline, *failure;
 	struct stages stages;
 	uint64_t begin_ns;
-	struct err why; /* of the failure */
-	bool debug, agent_lost;
+	struct err why;  /* of the failure */
+	int log_fd;      /* borrowed */
+	off_t log_start; /* what it held before the VM's start */
+	bool agent_lost;
 };
 
 void sandbox_init(struct sandbox *sandbox, struct loop *loop, const struct sandbox_events *events);

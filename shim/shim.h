@@ -55,6 +55,9 @@ void shim_shut_down(struct shim *shim, const char *why);
 /* Writes the record, where the pod has one. */
 void shim_save_record(struct shim *shim);
 
+/* Create of the Task service; data is a struct client. */
+void shim_handle_create(struct rpc_call *call, const ProtobufCMessage *msg, void *data);
+
 extern const struct rpc_service shim_task_service;
 extern const struct rpc_service shim_task_v3_service;
 extern const struct rpc_service shim_sandbox_service;

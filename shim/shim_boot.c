@@ -98,7 +98,7 @@ static int write_address(int dirfd, const char *address, struct err *err)
 
 static int open_log(struct pod_dir *pod, const struct shim_flags *flags, int *ret, struct err *err)
 {
-	int fd = openat(pod->dirfd, "shim.log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(pod->dirfd, "shim.log", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return err_set_errno(err, errno, "%s/shim.log", pod->path);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The processes of a container: start, exec, delete, and what init's end means for the pod. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/rpc.h"
+#include "shim/container.h"
+#include "shim/shim.h"
+#include "shim/spec.h"
+#include "shim/spec_guest.h"
+
+#define TIMEOUT_STATUS 124
+#define MAX_EXECS      256
+
+static void on_started(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct process *process = data;
+	struct container *container = process->container;
+	struct shim *shim = container->shim;
+	Task__StartResponse response = TASK__START_RESPONSE__INIT;
+	bool init = process == &container->init;
+
+	if (!process->start)
+		return;
+	if (err) {
+		/* Init's exit status comes from the agent, 126 or 127, as it would by a shell. */
+		rpc_fail(TAKE_PTR(process->start), err);
+		if (!init)
+			process_end(process, err->code == ENOENT ? 127 : 126);
+		return;
+	}
+	if (process->state == PROCESS_STARTING)
+		process->state = PROCESS_RUNNING;
+	if (init) {
+		stages_mark(&shim->sandbox.stages, "process started");
+		shim->record.status = RECORD_RUNNING;
+		shim_save_record(shim);
+		if (container->timeout_ns)
+			source_arm(container->timeout, container->timeout_ns);
+	} else {
+		process_watch(process);
+	}
+	response.pid = (uint32_t)shim->sandbox.hv->pid;
+	rpc_reply(TAKE_PTR(process->start), &response.base);
+}
+
+static int ask_start(struct process *process)
+{
+	struct container *container = process->container;
+	Agent__ProcessRequest start = AGENT__PROCESS_REQUEST__INIT;
+	Agent__ExecRequest exec = AGENT__EXEC_REQUEST__INIT;
+	Agent__Streams streams = AGENT__STREAMS__INIT;
+	struct shim *shim = container->shim;
+	int r;
+
+	if (process == &container->init) {
+		start.id = container->id;
+		return agent_client_call(shim->sandbox.agent, "Start", &start.base, 0, on_started,
+					 process);
+	}
+	r = spec_guest_build_process(process->spec, &process->spec->process, &exec.process, NULL);
+	if (r == 0)
+		r = stdio_expect(process->stdio, shim->sandbox.hub, &streams);
+	if (r < 0)
+		return r;
+	exec.id = container->id;
+	exec.exec_id = process->exec_id;
+	exec.streams = &streams;
+	r = agent_client_call(shim->sandbox.agent, "Exec", &exec.base, 0, on_started, process);
+	spec_free(TAKE_PTR(process->spec));
+	return r;
+}
+
+void container_start_process(struct process *process, struct rpc_call *call)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	process->state = PROCESS_STARTING;
+	process->start = call;
+	r = ask_start(process);
+	if (r == 0)
+		return;
+	err_set_errno(&err, -r, "cannot ask the agent to start it");
+	rpc_fail(TAKE_PTR(process->start), &err);
+	process_end(process, 126);
+}
+
+int container_add_exec(struct container *container, const Task__ExecProcessRequest *req,
+		       struct rpc_call *call, struct err *err)
+{
+	const struct stdio_request uris = {
+		.terminal = req->terminal,
+		.in = req->stdin,
+		.out = req->stdout,
+		.err = req->stderr,
+	};
+	Spec__Process *checked;
+	struct process *process;
+	unsigned n = 0;
+	int r;
+
+	for (struct list *it = container->execs.next; it != &container->execs; it = it->next)
+		n++;
+	if (n >= MAX_EXECS)
+		return err_set(err, ENOBUFS, "%u execs are there already", n);
+	if (!req->spec)
+		return err_set(err, EINVAL, "exec: spec missing");
+	process = calloc(1, sizeof(*process));
+	if (!process)
+		return err_set(err, ENOMEM, "out of memory");
+	r = process_init(process, container, req->exec_id, &uris, call, err);
+	if (r == 0)
+		r = spec_parse_process((const char *)req->spec->value.data, req->spec->value.len,
+				       &process->spec, err);
+	if (r == 0)
+		r = spec_guest_build_process(process->spec, &process->spec->process, &checked, err);
+	if (r < 0) {
+		process_finish(process);
+		free(process);
+		return r;
+	}
+	list_append(&container->execs, &process->link);
+	return 0;
+}
+
+struct deletion {
+	struct rpc_call *call;
+	struct process *process;
+};
+
+static void finish_deletion(struct process *process, struct rpc_call *call)
+{
+	Task__DeleteResponse response = TASK__DELETE_RESPONSE__INIT;
+	struct container *container = process->container;
+	Google__Timestamp at;
+
+	response.exit_status = process->exit_status;
+	response.exited_at = container_timestamp(process->exited_at_ns, &at);
+	rpc_reply(call, &response.base);
+	if (process == &container->init) {
+		container_free(container);
+		return;
+	}
+	process_finish(process);
+	free(process);
+}
+
+static void on_deleted(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct deletion deletion = *(struct deletion *)data;
+
+	free(data);
+	if (err)
+		log_warn("delete: %s", err->msg);
+	/* What the guest could not free goes with the VM. */
+	finish_deletion(deletion.process, deletion.call);
+}
+
+void container_delete_process(struct process *process, struct rpc_call *call)
+{
+	Agent__ProcessRequest request = AGENT__PROCESS_REQUEST__INIT;
+	struct container *container = process->container;
+	struct shim *shim = container->shim;
+	struct deletion *deletion;
+
+	/* A second Delete while the first is under way finds no such process. */
+	list_remove(process == &container->init ? &container->link : &process->link);
+	deletion = malloc(sizeof(*deletion));
+	request.id = container->id;
+	request.exec_id = process->exec_id;
+	if (deletion)
+		*deletion = (struct deletion){call, process};
+	if (!deletion || container->state != CONTAINER_CREATED ||
+	    agent_client_call(shim->sandbox.agent, "Delete", &request.base, 0, on_deleted,
+			      deletion) < 0) {
+		free(deletion);
+		finish_deletion(process, call);
+	}
+}
+
+void container_process_stopped(struct process *process)
+{
+	struct container *container = process->container;
+	struct shim *shim = container->shim;
+
+	if (process != &container->init)
+		return;
+	if (container->timeout)
+		source_arm(container->timeout, 0);
+	if (container->timed_out)
+		process->exit_status = TIMEOUT_STATUS;
+	stages_mark(&shim->sandbox.stages, "exit");
+	shim->record.status = RECORD_STOPPED;
+	shim->record.exit_status = process->exit_status;
+	shim->record.exited_ns = process->exited_at_ns;
+	shim_save_record(shim);
+	if (shim->record.detached)
+		shim_shut_down(shim, NULL);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Task.Create: the first container's also makes the virtual machine, and says what it is to be. */
+#include <errno.h>
+#include <string.h>
+
+#include "common/opts.h"
+#include "common/rpc.h"
+#include "shim/container.h"
+#include "shim/shim.h"
+#include "shim/spec.h"
+#include "task.pb-c.h"
+
+#define DEFAULT_MEMORY (256ull << 20)
+#define MIN_MEMORY     (32ull << 20)
+#define MAX_MEMORY     (1ull << 40)
+#define MAX_CPUS       32
+
+static void fail(struct rpc_call *call, int code, const char *text)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, code, "%s", text);
+	rpc_fail(call, &err);
+}
+
+static int read_number(const struct spec *spec, const char *key, uint64_t min, uint64_t max,
+		       uint64_t *ret, struct err *err)
+{
+	const char *text = spec_annotation(spec, key);
+	uint64_t v;
+
+	if (!text)
+		return 0;
+	if (parse_uint(text, &v) < 0 || v < min || v > max)
+		return err_set(err, EINVAL,
+			       "config.json: annotation %s: not a number from %llu to %llu", key,
+			       (unsigned long long)min, (unsigned long long)max);
+	*ret = v;
+	return 0;
+}
+
+/*
+ * What the VM is to be, from the first container's annotations. Those that name host paths or
+ * programs count only where sbx itself wrote them.
+ */
+static int read_config(const struct shim *shim, const struct container *container,
+		       struct sandbox_config *ret, struct err *err)
+{
+	const struct spec *spec = container->spec;
+	uint64_t memory = DEFAULT_MEMORY, cpus = 1;
+	int r = read_number(spec, "sbx.memory", MIN_MEMORY, MAX_MEMORY, &memory, err);
+
+	if (r == 0)
+		r = read_number(spec, "sbx.cpus", 1, MAX_CPUS, &cpus, err);
+	if (r < 0)
+		return r;
+	*ret = (struct sandbox_config){
+		.hostname = spec->config.hostname ? spec->config.hostname : container->id,
+		.memory = memory & ~4095ull,
+		.cpus = (unsigned)cpus,
+		.disks = {{.fd = container->image_fd, .readonly = true}},
+		.n_disks = 1,
+		.pod_dirfd = shim->pod->dirfd,
+		.pod_path = shim->pod->path,
+		.log_fd = shim->log_fd,
+	};
+	if (shim->own_pod) {
+		ret->hypervisor = spec_annotation(spec, "sbx.hypervisor");
+		ret->kernel = spec_annotation(spec, "sbx.kernel");
+		ret->debug = spec_annotation(spec, "sbx.debug") != NULL;
+	}
+	return 0;
+}
+
+static int start_sandbox(struct shim *shim, struct container *container, struct err *err)
+{
+	struct sandbox_config config;
+	int r = read_config(shim, container, &config, err);
+
+	if (r == 0)
+		r = sandbox_start(&shim->sandbox, &config, err);
+	if (r == 0) {
+		shim->record.vmm_pid = shim->sandbox.hv->pid;
+		shim_save_record(shim);
+	}
+	return r;
+}
+
+void shim_handle_create(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Task__CreateTaskRequest *req = (const Task__CreateTaskRequest *)msg;
+	struct shim *shim = ((struct client *)data)->shim;
+	struct container *container;
+	struct err err = ERR_INIT;
+
+	if (!pod_id_is_valid(req->id))
+		fail(call, EINVAL, "not a valid id");
+	else if (container_find(shim, req->id))
+		fail(call, EEXIST, "the container exists already");
+	else if (shim->sandbox.state != SANDBOX_NEW)
+		fail(call, ENOSYS, "a second container in a pod: not supported");
+	else if (req->checkpoint[0])
+		fail(call, ENOSYS, "restore from a checkpoint: not supported");
+	else if (container_create(shim, req, call, &container, &err) < 0)
+		rpc_fail(call, &err);
+	else if (start_sandbox(shim, container, &err) < 0) {
+		container_free(container);
+		rpc_fail(call, &err);
+	} else
+		list_append(&shim->containers, &container->link);
+}

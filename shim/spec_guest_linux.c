@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The linux object of config.json: namespaces, devices, and resources in cgroup v2's numbers. */
+#include <errno.h>
+#include <string.h>
+
+#include "shim/spec_guest_internal.h"
+
+static int build_pairs(const struct builder *b, const struct json_array *pairs, size_t *ret_n,
+		       Spec__KeyValue ***ret)
+{
+	const struct json_pair *from = pairs->items;
+	int r = spec_make_messages(b, pairs->n, &spec__key_value__descriptor, ret_n, ret);
+
+	for (size_t i = 0; r == 0 && i < pairs->n; i++) {
+		(*ret)[i]->key = text(from[i].key);
+		(*ret)[i]->value = text(from[i].value);
+	}
+	return r;
+}
+
+static int build_namespaces(const struct builder *b, const struct json_array *namespaces,
+			    Spec__Linux *out)
+{
+	static const char *const types[] = {"pid", "network", "mount",  "ipc",
+					    "uts", "user",    "cgroup", "time"};
+	const struct spec_namespace *from = namespaces->items;
+	unsigned seen = 0;
+	int r = spec_make_messages(b, namespaces->n, &spec__namespace__descriptor,
+				   &out->n_namespaces, &out->namespaces);
+
+	for (size_t i = 0; r == 0 && i < namespaces->n; i++) {
+		size_t t = 0;
+
+		while (t < ARRAY_SIZE(types) && strcmp(from[i].type, types[t]) != 0)
+			t++;
+		if (t == ARRAY_SIZE(types))
+			return err_set(b->err, EINVAL, "%s: linux.namespaces[%zu].type: not known",
+				       b->spec->doc.what, i);
+		if (seen & (1u << t))
+			return err_set(b->err, EINVAL, "%s: linux.namespaces[%zu].type: twice",
+				       b->spec->doc.what, i);
+		if (from[i].path && from[i].path[0])
+			return err_set(b->err, EINVAL,
+				       "%s: linux.namespaces[%zu].path: not supported",
+				       b->spec->doc.what, i);
+		seen |= 1u << t;
+		out->namespaces[i]->type = text(from[i].type);
+	}
+	return r;
+}
+
+static int build_mappings(const struct builder *b, const struct json_array *mappings, size_t *ret_n,
+			  Spec__IdMapping ***ret)
+{
+	const struct spec_id_mapping *from = mappings->items;
+	int r = spec_make_messages(b, mappings->n, &spec__id_mapping__descriptor, ret_n, ret);
+
+	for (size_t i = 0; r == 0 && i < mappings->n; i++) {
+		(*ret)[i]->container_id = (uint32_t)from[i].container_id.v;
+		(*ret)[i]->host_id = (uint32_t)from[i].host_id.v;
+		(*ret)[i]->size = (uint32_t)from[i].size.v;
+	}
+	return r;
+}
+
+static int build_devices(const struct builder *b, const struct json_array *devices,
+			 Spec__Linux *out)
+{
+	const struct spec_device *from = devices->items;
+	int r = spec_make_messages(b, devices->n, &spec__device__descriptor, &out->n_devices,
+				   &out->devices);
+
+	for (size_t i = 0; r == 0 && i < devices->n; i++) {
+		Spec__Device *d = out->devices[i];
+
+		if (from[i].path[0] != '/')
+			return err_set(b->err, EINVAL,
+				       "%s: linux.devices[%zu].path: not an absolute path",
+				       b->spec->doc.what, i);
+		d->path = text(from[i].path);
+		d->type = text(from[i].type);
+		d->major = from[i].major.v;
+		d->minor = from[i].minor.v;
+		d->file_mode = from[i].file_mode.set ? (uint32_t)from[i].file_mode.v : 0666;
+		d->uid = (uint32_t)from[i].uid.v;
+		d->gid = (uint32_t)from[i].gid.v;
+	}
+	return r;
+}
+
+static int build_device_rules(const struct builder *b, const struct json_array *rules,
+			      Spec__Resources *out)
+{
+	const struct spec_device_rule *from = rules->items;
+	int r = spec_make_messages(b, rules->n, &spec__device_rule__descriptor, &out->n_devices,
+				   &out->devices);
+
+	for (size_t i = 0; r == 0 && i < rules->n; i++) {
+		Spec__DeviceRule *rule = out->devices[i];
+
+		rule->allow = from[i].allow;
+		rule->type = text(from[i].type && from[i].type[0] ? from[i].type : "a");
+		rule->major = from[i].major.set ? from[i].major.v : -1;
+		rule->minor = from[i].minor.set ? from[i].minor.v : -1;
+		rule->access = text(from[i].access && from[i].access[0] ? from[i].access : "rwm");
+	}
+	return r;
+}
+
+/*
+ * The runtime-spec counts memory.swap as cgroup v1 does, memory and swap together; v2 counts swap
+ * alone. 0 is unset on both sides.
+ */
+static int build_memory(const struct builder *b, const struct spec_memory *memory,
+			Spec__Resources *out)
+{
+	int64_t limit = memory->limit.v, swap = memory->swap.v;
+
+	out->memory_limit = limit;
+	out->memory_low = memory->reservation.v;
+	if (swap > 0) {
+		if (limit <= 0 || swap < limit)
+			return err_set(b->err, EINVAL,
+				       "%s: linux.resources.memory.swap: below memory.limit",
+				       b->spec->doc.what);
+		/* Swap of zero bytes has no number in the message: one byte rounds down to it. */
+		out->memory_swap = swap > limit ? swap - limit : 1;
+	} else {
+		out->memory_swap = swap;
+	}
+	return 0;
+}
+
+/* cgroup v1's shares of 2..262144 on v2's weights of 1..10000, as everyone maps them. */
+static uint64_t weight_of_shares(uint64_t shares)
+{
+	if (shares == 0)
+		return 0;
+	if (shares < 2)
+		shares = 2;
+	if (shares > 262144)
+		shares = 262144;
+	return 1 + ((shares - 2) * 9999) / 262142;
+}
+
+static int build_resources(const struct builder *b, const struct spec_resources *resources,
+			   Spec__Resources **ret)
+{
+	Spec__Resources *out = json_doc_alloc(&b->spec->doc, 1, sizeof(*out));
+	int r;
+
+	if (!out)
+		return no_memory(b);
+	spec__resources__init(out);
+	r = build_device_rules(b, &resources->devices, out);
+	if (r == 0)
+		r = build_pairs(b, &resources->unified, &out->n_unified, &out->unified);
+	if (r == 0 && resources->memory)
+		r = build_memory(b, resources->memory, out);
+	if (r < 0)
+		return r;
+	if (resources->cpu) {
+		out->cpu_weight = weight_of_shares(resources->cpu->shares.v);
+		out->cpu_quota_us = resources->cpu->quota.v;
+		out->cpu_period_us = resources->cpu->period.v;
+		out->cpuset_cpus = text(resources->cpu->cpus);
+		out->cpuset_mems = text(resources->cpu->mems);
+	}
+	if (resources->pids)
+		out->pids_limit = resources->pids->limit.v;
+	*ret = out;
+	return 0;
+}
+
+int spec_build_linux(const struct builder *b, const struct spec_linux *from, Spec__Linux **ret)
+{
+	Spec__Linux *out = json_doc_alloc(&b->spec->doc, 1, sizeof(*out));
+	int r;
+
+	if (!out)
+		return no_memory(b);
+	spec__linux__init(out);
+	r = build_namespaces(b, &from->namespaces, out);
+	if (r == 0)
+		r = build_mappings(b, &from->uid_mappings, &out->n_uid_mappings,
+				   &out->uid_mappings);
+	if (r == 0)
+		r = build_mappings(b, &from->gid_mappings, &out->n_gid_mappings,
+				   &out->gid_mappings);
+	if (r == 0)
+		r = build_devices(b, &from->devices, out);
+	if (r == 0 && from->resources)
+		r = build_resources(b, from->resources, &out->resources);
+	if (r == 0)
+		r = build_pairs(b, &from->sysctl, &out->n_sysctl, &out->sysctl);
+	if (r < 0)
+		return r;
+	out->masked_paths = strings(&from->masked_paths, &out->n_masked_paths);
+	out->readonly_paths = strings(&from->readonly_paths, &out->n_readonly_paths);
+	out->rootfs_propagation = text(from->rootfs_propagation);
+	*ret = out;
+	return 0;
+}
