@@ -36,7 +36,7 @@ int places_run_dir(char **ret, struct err *err)
 	struct stat st;
 	int r = name_run_dir(&path, err);
 
-	if (r < 0)
+	if (r < 0 || !path)
 		return r;
 	r = io_mkdirs(path, 0700);
 	if (r < 0)

@@ -101,7 +101,7 @@ int pod_dir_create(const char *namespace, const char *id, struct pod_dir **ret, 
 	char *slash;
 	int r = name_pod(namespace, id, &pod, err);
 
-	if (r < 0)
+	if (!pod)
 		return r;
 	slash = strrchr(pod->path, '/');
 	*slash = '\0';
@@ -132,7 +132,7 @@ int pod_dir_open(const char *namespace, const char *id, struct pod_dir **ret, st
 	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
 	int r = name_pod(namespace, id, &pod, err);
 
-	if (r < 0)
+	if (!pod)
 		return r;
 	pod->dirfd = open_dir(pod->path);
 	if (pod->dirfd == -ENOENT)
@@ -259,7 +259,7 @@ int pod_dir_for_each(const char *namespace, pod_fn fn, void *data, struct err *e
 			break;
 		/* One that has just gone is none of ours; what is no pod's name is none at all. */
 		if (pod_id_is_valid(entry->d_name) &&
-		    pod_dir_open(namespace, entry->d_name, &pod, NULL) == 0)
+		    pod_dir_open(namespace, entry->d_name, &pod, NULL) == 0 && pod)
 			r = fn(pod, data);
 	}
 	closedir(dir);

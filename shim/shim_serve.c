@@ -50,13 +50,12 @@ static void on_client_close(struct rpc_conn *conn, int why, void *data)
 {
 	struct client *client = data;
 	struct shim *shim = client->shim;
-	bool held = client->holds;
+	/* A detached run is on its own from the moment that its process runs. */
+	bool alone = shim->record.detached && shim->record.status != RECORD_CREATED;
+	bool held = client->holds && !alone;
 
 	client_free(client);
-	/* A detached run is on its own from the moment that its process runs. */
-	if (held && !(shim->record.detached && shim->record.status != RECORD_CREATED))
-		shim_shut_down(shim, "its client went away");
-	else if (list_empty(&shim->clients) && shim->sandbox.state == SANDBOX_NEW)
+	if (held || (list_empty(&shim->clients) && shim->sandbox.state == SANDBOX_NEW))
 		shim_shut_down(shim, "its client went away");
 }
 

@@ -18,7 +18,7 @@ void stages_add(struct stages *stages, const char *name, uint64_t at_ns)
 	memmove(stage + 1, stage, (stages->n - at) * sizeof(*stage));
 	stages->n++;
 	*stage = (struct stage){.at_ns = at_ns};
-	for (size_t i = 0; name[i] && i < STAGE_NAME_MAX - 1; i++)
+	for (size_t i = 0; i < STAGE_NAME_MAX - 1 && name[i]; i++)
 		stage->name[i] = name[i] >= 0x20 && name[i] < 0x7f ? name[i] : '?';
 }
 
