@@ -12,15 +12,19 @@ full) out_mib=1024 in_mib=256 rounds=300 ;;
 esac
 run_limit=1800
 
-# A pattern that any shift, loss or repetition changes: numbered lines.
-lines_of() { echo $(($1 * 1048576 / 8)); }
-seq -w 1 "$(lines_of $out_mib)" | md5sum >"$work/want"
-run -- seq -w 1 "$(lines_of $out_mib)"
+# A pattern that any shift, loss or repetition changes: numbered blocks of numbered lines, about a
+# MiB each. The same program writes it here and inside.
+# shellcheck disable=SC2016  # for the inner shell
+pattern='seq 100000 249796 >/tmp/block.$$; i=0
+	while [ $i -lt $0 ]; do i=$((i + 1)); echo "block $i"; cat /tmp/block.$$; done; rm /tmp/block.$$'
+
+sh -c "$pattern" $out_mib | md5sum >"$work/want"
+run --disk-size 16m -- sh -c "$pattern" $out_mib
 md5sum <"$work/out" >"$work/got"
 check "$out_mib MiB out, byte by byte" '[ $status = 0 ] && cmp -s "$work/want" "$work/got"'
 : >"$work/out"
 
-seq -w 1 "$(lines_of $in_mib)" >"$work/in"
+sh -c "$pattern" $in_mib >"$work/in"
 md5sum <"$work/in" >"$work/want"
 timeout 900 "$sbx" run --rm "${driver[@]}" -i -- md5sum <"$work/in" >"$work/got" 2>"$work/err"
 status=$?

@@ -56,11 +56,16 @@ ours() { # [NAMES]
 	done
 }
 
-# Whether anything of a pod is left: a process of ours, or a directory of a pod.
+# Whether anything of a pod is still left after a second: a process of ours, or a pod's directory.
 leftovers() {
-	ours >"$work/left"
-	find "$SBX_ROOT" -path '*/sbx/*' -prune -name lock >>"$work/left" 2>/dev/null
-	[ -s "$work/left" ]
+	local _
+	for _ in $(seq 20); do
+		ours >"$work/left"
+		find "$SBX_ROOT" -path '*/sbx/*' -prune -name lock >>"$work/left" 2>/dev/null
+		[ -s "$work/left" ] || return 1
+		sleep 0.05
+	done
+	return 0
 }
 
 finish() {
