@@ -10,6 +10,7 @@ small) out_mib=8 in_mib=4 rounds=3 ;;
 test) out_mib=48 in_mib=16 rounds=10 ;;
 full) out_mib=1024 in_mib=256 rounds=300 ;;
 esac
+rounds=${SBX_ROUNDS:-$rounds}
 run_limit=1800
 
 # A pattern that any shift, loss or repetition changes: numbered blocks of numbered lines, about a

@@ -11,6 +11,7 @@ small) rounds=4 ;;
 test) rounds=20 ;;
 full) rounds=200 ;;
 esac
+rounds=${SBX_ROUNDS:-$rounds}
 seed=${SBX_SEED:-1}
 RANDOM=$seed
 echo "# seed $seed, $rounds rounds"
