@@ -2,6 +2,7 @@
 #include "shim/cli_explain.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +55,26 @@ static void print_all(const Sandbox__ExplainResponse *explain, uint64_t begin_ns
 	fprintf(stderr, "hypervisor: %s\n", explain->hypervisor);
 }
 
-void cli_explain(struct cli_shim *shim, uint64_t begin_ns)
+/* The guest's own words: line by line, and nothing but what is printable. */
+static void print_console(const Sandbox__ExplainResponse *explain)
+{
+	bool fresh = true;
+
+	for (size_t i = 0; i < explain->console.len; i++) {
+		char c = (char)explain->console.data[i];
+
+		if (c == '\r')
+			continue;
+		if (fresh)
+			fprintf(stderr, "console: ");
+		fresh = c == '\n';
+		fputc(fresh || (c >= 0x20 && c < 0x7f) ? c : '?', stderr);
+	}
+	if (!fresh)
+		fputc('\n', stderr);
+}
+
+void cli_explain(struct cli_shim *shim, uint64_t begin_ns, bool stages, bool console)
 {
 	ProtobufCMessage *reply = NULL;
 	struct err err = ERR_INIT;
@@ -63,6 +83,9 @@ void cli_explain(struct cli_shim *shim, uint64_t begin_ns)
 		cli_fail("run: --explain", &err);
 		return;
 	}
-	print_all((const Sandbox__ExplainResponse *)reply, begin_ns);
+	if (console)
+		print_console((const Sandbox__ExplainResponse *)reply);
+	if (stages)
+		print_all((const Sandbox__ExplainResponse *)reply, begin_ns);
 	protobuf_c_message_free_unpacked(reply, NULL);
 }

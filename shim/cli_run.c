@@ -111,8 +111,8 @@ static int run_foreground(struct run *run, struct cli_shim *shim, uint64_t begin
 		return r;
 	if (start_err.code)
 		cli_fail("run", &start_err);
-	if (run->options.explain)
-		cli_explain(shim, begin_ns);
+	if (run->options.explain || run->options.debug)
+		cli_explain(shim, begin_ns, run->options.explain, run->options.debug);
 	return 0;
 }
 

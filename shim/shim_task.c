@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -275,10 +276,30 @@ static void handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void
 	forward(shim, call, "Pids", &request.base, on_pids);
 }
 
+/* The container may be deleted before the agent's answer, so it is found again by its id. */
+struct pausing {
+	struct rpc_call *call;
+	struct shim *shim;
+	bool pause;
+	char id[POD_ID_MAX + 1];
+};
+
+static void on_paused(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct pausing *pausing = data;
+	struct container *container = container_find(pausing->shim, pausing->id);
+
+	if (!err && container)
+		container->paused = pausing->pause;
+	on_forwarded(reply, err, pausing->call);
+	free(pausing);
+}
+
 static void pause_or_resume(struct rpc_call *call, struct shim *shim, char *id, bool pause)
 {
 	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
 	struct process *init = find_running(shim, id, "", call);
+	struct pausing *pausing;
 
 	if (!init)
 		return;
@@ -287,9 +308,19 @@ static void pause_or_resume(struct rpc_call *call, struct shim *shim, char *id, 
 		     pause ? "the container does not run" : "the container is not paused");
 		return;
 	}
+	pausing = calloc(1, sizeof(*pausing));
+	if (!pausing) {
+		fail(call, ENOMEM, "out of memory");
+		return;
+	}
+	*pausing = (struct pausing){.call = call, .shim = shim, .pause = pause};
+	snprintf(pausing->id, sizeof(pausing->id), "%s", id);
 	request.id = id;
-	init->container->paused = pause;
-	forward(shim, call, pause ? "Pause" : "Resume", &request.base, on_forwarded);
+	if (agent_client_call(shim->sandbox.agent, pause ? "Pause" : "Resume", &request.base, 0,
+			      on_paused, pausing) < 0) {
+		free(pausing);
+		fail(call, EPIPE, "the agent cannot be asked");
+	}
 }
 
 static void handle_pause(struct rpc_call *call, const ProtobufCMessage *msg, void *data)

@@ -45,7 +45,7 @@ for round in $(seq "$rounds"); do
 	pids=$(ours "$victim")
 	# shellcheck disable=SC2086  # words
 	[ -n "$pids" ] && kill -KILL $pids 2>/dev/null && hit=yes
-	wait $client
+	{ wait $client; } 2>/dev/null # bash tells of the killed
 	status=$?
 	if [ "$hit" = yes ] && ! gone_within_a_second; then
 		processes=$((processes + 1))
