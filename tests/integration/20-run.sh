@@ -62,7 +62,7 @@ check "a start that fails names its stage" '[ $status = 125 ] && err_has "the st
 check "nothing is left of failed starts" '! leftovers'
 
 # A record stays without --rm.
-timeout 120 "$sbx" run "${driver[@]}" --name kept -- sh -c 'exit 3' >"$work/out" 2>"$work/err" </dev/null
+timeout -k 5 120 "$sbx" run "${driver[@]}" --name kept -- sh -c 'exit 3' >"$work/out" 2>"$work/err" </dev/null
 status=$?
 check "the exit code comes back" '[ $status = 3 ]'
 "$sbx" ps -a >"$work/out"

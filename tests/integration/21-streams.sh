@@ -27,11 +27,11 @@ check "$out_mib MiB out, byte by byte" '[ $status = 0 ] && cmp -s "$work/want" "
 
 sh -c "$pattern" $in_mib >"$work/in"
 md5sum <"$work/in" >"$work/want"
-timeout 900 "$sbx" run --rm "${driver[@]}" -i -- md5sum <"$work/in" >"$work/got" 2>"$work/err"
+timeout -k 5 900 "$sbx" run --rm "${driver[@]}" -i -- md5sum <"$work/in" >"$work/got" 2>"$work/err"
 status=$?
 check "$in_mib MiB in, from a file, and its end arrives" '[ $status = 0 ] && cmp -s "$work/want" "$work/got"'
 # shellcheck disable=SC2002  # a pipe is the point
-cat "$work/in" | timeout 900 "$sbx" run --rm "${driver[@]}" -i -- sh -c 'cat; echo end >&2' 2>"$work/err" | md5sum >"$work/got"
+cat "$work/in" | timeout -k 5 900 "$sbx" run --rm "${driver[@]}" -i -- sh -c 'cat; echo end >&2' 2>"$work/err" | md5sum >"$work/got"
 check "the same in and out again, through pipes" 'cmp -s "$work/want" "$work/got" && err_has end'
 rm -f "$work/in"
 
@@ -47,12 +47,12 @@ check "without -i there is no input" '[ $status = 0 ] && out_is end'
 
 mkfifo "$work/open"
 exec 5<>"$work/open" # never an end of input, and never any
-timeout 60 "$sbx" run --rm "${driver[@]}" -i -- sh -c 'sleep 1; echo done' <&5 >"$work/out" 2>"$work/err"
+timeout -k 5 60 "$sbx" run --rm "${driver[@]}" -i -- sh -c 'sleep 1; echo done' <&5 >"$work/out" 2>"$work/err"
 status=$?
 exec 5<&-
 check "a program that never reads ends the run" '[ $status = 0 ] && out_is done'
 
-timeout 60 "$sbx" run --rm "${driver[@]}" -- sh -c 'yes; exit $?' 2>"$work/err" | head -n 2 >"$work/out"
+timeout -k 5 60 "$sbx" run --rm "${driver[@]}" -- sh -c 'yes; exit $?' 2>"$work/err" | head -n 2 >"$work/out"
 status=${PIPESTATUS[0]}
 check "a reader that goes away ends the program by SIGPIPE" '[ $status = 141 ] && out_is "y
 y"'
@@ -68,7 +68,7 @@ private_kib() { # NAMES
 	echo "$sum"
 }
 mkfifo "$work/slow"
-timeout 120 "$sbx" run --rm "${driver[@]}" -- sh -c 'echo go; cat /dev/zero' >"$work/slow" 2>"$work/err" &
+timeout -k 5 120 "$sbx" run --rm "${driver[@]}" -- sh -c 'echo go; cat /dev/zero' >"$work/slow" 2>"$work/err" &
 client=$!
 exec 5<"$work/slow"
 head -c 3 <&5 >/dev/null

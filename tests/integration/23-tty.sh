@@ -66,7 +66,7 @@ check "has the size, too" 'wait_for "20 80"'
 tm kill-server
 "$sbx" rm -f bg >/dev/null
 
-echo x | timeout 60 "$sbx" run --rm "${driver[@]}" -it -- true >"$work/out" 2>"$work/err"
+echo x | timeout -k 5 60 "$sbx" run --rm "${driver[@]}" -it -- true >"$work/out" 2>"$work/err"
 status=$?
 check "-it without a terminal is refused" '[ $status = 125 ] && err_has "not a terminal"'
 run -t -- tty

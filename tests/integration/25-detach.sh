@@ -14,7 +14,7 @@ check "ps shows it" 'out_has "$id" && out_has talk && out_has running'
 for _ in $(seq 100); do "$sbx" logs talk 2>/dev/null | grep -q "line 3" && break; sleep 0.2; done
 "$sbx" logs talk >"$work/out" 2>"$work/err"
 check "logs: stdout and stderr apart" 'out_has "line 3" && ! out_has warn && err_has "warn 2" && ! err_has line'
-timeout 60 "$sbx" logs -f talk >"$work/out" 2>/dev/null &
+timeout -k 5 60 "$sbx" logs -f talk >"$work/out" 2>/dev/null &
 follower=$!
 "$sbx" rm talk >"$work/rm" 2>"$work/err"
 check "rm refuses what runs" 'err_has "is running"'

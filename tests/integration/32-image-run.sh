@@ -33,7 +33,7 @@ check "a directory runs" '[ $status = 0 ] && out_is hello'
 run oci:layout:v2
 check "a tag that is not there is sbx's own failure" '[ $status = 125 ] && err_has "it holds base, v1"'
 
-name=$(timeout 120 "$sbx" run -d "${driver[@]}" dir:root /bin/busybox sleep 1000 2>err)
+name=$(timeout -k 5 120 "$sbx" run -d "${driver[@]}" dir:root /bin/busybox sleep 1000 2>err)
 status=$?
 check "a sandbox runs on" '[ $status = 0 ]'
 "$sbx" images rm dir:root >out 2>err

@@ -6,7 +6,7 @@ set -u
 
 n=50
 for i in $(seq $n); do
-	timeout 280 "$sbx" run --rm -m 128m "${driver[@]}" -- sh -c "echo answer $i; exit $i" \
+	timeout -k 5 280 "$sbx" run --rm -m 128m "${driver[@]}" -- sh -c "echo answer $i; exit $i" \
 		>"$work/out.$i" 2>"$work/err.$i" </dev/null &
 	pids[i]=$!
 done

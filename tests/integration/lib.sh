@@ -23,7 +23,7 @@ failed=0 status=0
 export ASAN_OPTIONS=log_path=$work/san UBSAN_OPTIONS=log_path=$work/san
 
 run() {
-	timeout "${run_limit:-120}" "$sbx" run --rm "${driver[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null
+	timeout -k 5 "${run_limit:-120}" "$sbx" run --rm "${driver[@]}" "$@" >"$work/out" 2>"$work/err" </dev/null
 	status=$?
 	# The one line that the qemu driver owes, and that no case is about.
 	sed -i '/isolation rests on an emulator/d' "$work/err"
