@@ -94,7 +94,7 @@ static void list_names(json_t *manifests, struct strbuf *out)
 
 		if (!name)
 			continue;
-		for (; name[n] && n < LISTED_LENGTH_MAX; n++)
+		for (; n < LISTED_LENGTH_MAX && name[n]; n++)
 			clean[n] = name[n] > 0x20 && name[n] < 0x7f ? name[n] : '?';
 		clean[n] = '\0';
 		if (++listed > LISTED_NAMES_MAX) {

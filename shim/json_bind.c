@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Up to here a double holds every whole number, and here int64_t ends. */
+#define EXACT_MAX 9007199254740992.0
+#define INT64_END 9223372036854775808.0
+
 struct json_block {
 	struct json_block *next;
 	max_align_t data[];
@@ -83,7 +87,7 @@ void *json_doc_alloc(struct json_doc *doc, size_t n, size_t size)
 /* Names come from the file and go to a person's terminal. */
 static size_t add_clean(char *buf, size_t size, size_t at, const char *s)
 {
-	for (size_t i = 0; s[i] && i < 64 && at + 1 < size; i++)
+	for (size_t i = 0; i < 64 && s[i] && at + 1 < size; i++)
 		buf[at++] = s[i] >= 0x20 && s[i] < 0x7f ? s[i] : '?';
 	buf[at] = '\0';
 	return at;
@@ -135,7 +139,8 @@ static bool is_whole(json_t *value)
 	double d = json_number_value(value);
 
 	return json_is_integer(value) ||
-	       (json_is_real(value) && (d >= 0x1p53 || d <= -0x1p53 || d == (double)(int64_t)d));
+	       (json_is_real(value) &&
+		(d >= EXACT_MAX || d <= -EXACT_MAX || d == (double)(int64_t)d));
 }
 
 /* Integers, and whole doubles where the document had to be read with such (see json_doc_parse). */
@@ -149,7 +154,7 @@ static int bind_int(const struct binder *b, json_t *value, const struct frame *f
 		return refuse(b, frame, "not a whole number");
 	if (json_is_integer(value))
 		v = json_integer_value(value);
-	else if (d >= -0x1p63 && d < 0x1p63)
+	else if (d >= -INT64_END && d < INT64_END)
 		v = (int64_t)d;
 	else
 		v = d < 0 ? INT64_MIN : INT64_MAX;
