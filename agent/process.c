@@ -253,9 +253,14 @@ void process_reaped(struct process *process, int wait_status)
 {
 	struct timespec now;
 
-	/* Its last words may lie unread, and they say more than its status. */
+	/*
+	 * Its last words may lie unread, and they say more than its status. Without any it has run:
+	 * the end itself may come later, for the helper that made it can be the last to leave.
+	 */
 	if (process->report_fd >= 0 && process->state == PROCESS_STARTING)
 		on_report(NULL, 0, process);
+	if (process->state == PROCESS_STARTING)
+		report_ended(process);
 	/* Still being created: the end of its reports will tell, and nobody waits for it yet. */
 	if (process->state == PROCESS_CREATING)
 		return;

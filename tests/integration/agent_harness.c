@@ -101,10 +101,10 @@ static void on_connect(struct source *source, uint32_t events, void *data)
 	if (fd < 0 || io_read_full(fd, &id, sizeof(id)) < 0)
 		return;
 	id = le64toh(id);
-	for (size_t i = 0; i < host.n_streams; i++) {
+	for (size_t i = 0; i < MAX_STREAMS; i++) {
 		struct stream *stream = &host.streams[i];
 
-		if (stream->id != id || stream->fd >= 0)
+		if (!stream->id || stream->id != id || stream->fd >= 0)
 			continue;
 		stream->fd = TAKE_FD(fd);
 		io_set_nonblock(stream->fd, true);
@@ -118,10 +118,11 @@ static void on_connect(struct source *source, uint32_t events, void *data)
 
 struct stream *host_stream(void)
 {
-	struct stream *stream = &host.streams[host.n_streams++ % MAX_STREAMS];
+	/* The oldest one's place. */
+	struct stream *stream = &host.streams[host.next_id % MAX_STREAMS];
 
-	if (host.n_streams > MAX_STREAMS)
-		host.n_streams = MAX_STREAMS;
+	if (stream->id && stream->fd >= 0)
+		end_stream(stream);
 	strbuf_finish(&stream->data);
 	*stream = (struct stream){.id = ++host.next_id, .fd = -1};
 	return stream;

@@ -39,7 +39,6 @@ struct host {
 	pid_t vmm;
 	int vmm_fd; /* pidfd */
 	struct stream streams[MAX_STREAMS];
-	size_t n_streams;
 	uint64_t next_id;
 };
 

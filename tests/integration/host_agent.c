@@ -518,6 +518,30 @@ static bool case_exec(void)
 	return exec(&in, "c1", "e3", &result, &err) == -ENOENT ? true : no("%s", err.msg);
 }
 
+/* A program may be gone before the helper that made it: its start is answered all the same. */
+static bool case_short_execs(void)
+{
+	struct result result = {0}, first = {0};
+	struct err err = ERR_INIT;
+	struct spec spec, in;
+
+	spec_init(&spec, "c1", "exec sleep 1000");
+	if (begin(&spec, &first, &err) < 0)
+		return no("%s", err.msg);
+	spec_process(&in, "exit 3");
+	for (int i = 0; i < 300; i++) {
+		if (exec(&in, "c1", "e1", &result, &err) < 0 ||
+		    call_wait("c1", "e1", &result, &err) < 0 ||
+		    call_process("Delete", "c1", "e1", &err) < 0)
+			return no("exec %d: %s", i, err.msg);
+		if (result.status != 3)
+			return no("exec %d: status %u", i, result.status);
+	}
+	if (call_kill("c1", "", SIGKILL, false, &err) < 0 || finish(&spec, &first, &err) < 0)
+		return no("%s", err.msg);
+	return true;
+}
+
 static bool case_pause(void)
 {
 	struct result result = {0};
@@ -886,6 +910,7 @@ int main(int argc, char **argv)
 	run_case("kill created", case_kill_created);
 	run_case("terminal", case_terminal);
 	run_case("exec", case_exec);
+	run_case("short execs", case_short_execs);
 	run_case("pause", case_pause);
 	run_case("memory limit", case_memory_limit);
 	run_case("fork bomb", case_fork_bomb);
