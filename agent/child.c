@@ -7,7 +7,7 @@
  *	                 --clone--> init: parent is the agent, in the container's cgroup and namespaces
  *	                 writes init's id maps, reports CHILD, lets init go on, exits
  *	init: runs the plan's operations, changes its root, reports READY, waits for the byte,
- *	      becomes the user, execs
+ *	      becomes the user, execs; or stays what it is and has a child do that (init.c)
  *
  * The helper is needed because a disk cannot be mounted from inside a user namespace, and because
  * it may wait where the agent must not. An exec's helper joins the namespaces and clones likewise
@@ -34,6 +34,7 @@
 #include <sys/syscall.h>
 
 #include "agent/fsmount.h"
+#include "agent/init.h"
 #include "agent/mount.h"
 #include "agent/report.h"
 #include "agent/rootfs.h"
@@ -206,6 +207,8 @@ run_init(const struct child_args *args, int rootfs_fd, int sync_fd)
 	close(rootfs_fd);
 	if (report_send(args->report_fd, &ready, -1) < 0 || report_wait_go(args->report_fd) < 0)
 		_exit(EXIT_SETUP);
+	if (args->plan->init)
+		init_run(args, root, tty);
 	child_become(args, root, tty);
 }
 

@@ -131,6 +131,9 @@ static int plan_device(struct plan *plan, const Spec__Device *dev, struct err *e
 
 static int plan_names(struct plan *plan, const Spec__Spec *spec, struct err *err)
 {
+	if (spec->init && !(plan->namespaces & CLONE_NEWPID))
+		return err_set(err, EINVAL, "an init needs a pid namespace");
+	plan->init = spec->init;
 	/* Without a namespace of its own the container would rename the pod. */
 	if ((spec->hostname[0] || spec->domainname[0]) && !(plan->namespaces & CLONE_NEWUTS))
 		return err_set(err, EINVAL, "hostname and domainname need a uts namespace");

@@ -113,6 +113,7 @@ struct plan {
 	size_t n_rules;
 	struct op *ops;
 	size_t n_ops;
+	bool init; /* the process runs under an init of ours (init.h) */
 	struct process_plan process;
 };
 

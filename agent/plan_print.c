@@ -152,6 +152,8 @@ char *plan_print(const struct plan *plan)
 		print_rule(&sb, &plan->rules[i]);
 	for (size_t i = 0; i < plan->n_ops; i++)
 		print_op(&sb, &plan->ops[i]);
+	if (plan->init)
+		strbuf_addf(&sb, "init\n");
 	print_process(&sb, &plan->process);
 	return strbuf_take(&sb);
 }

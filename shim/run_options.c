@@ -33,6 +33,7 @@ static const struct opt rows[] = {
 	OPT(0, "rm", FLAG, remove, NULL, "leave nothing behind when it ends"),
 	OPT('d', "detach", FLAG, detach, NULL, "run in the background and print the id"),
 	OPT(0, "entrypoint", STRING, entrypoint, "PROGRAM", "instead of the image's entrypoint"),
+	OPT(0, "no-init", FLAG, no_init, NULL, "run the program as process 1, with no init above it"),
 	OPT(0, "hostname", STRING, hostname, "NAME", "the host name inside (default: the id)"),
 	OPT(0, "read-only", FLAG, read_only, NULL, "make the root file system read-only"),
 	OPT(0, "tmpfs", LIST, tmpfs, "PATH[:OPTIONS]", "mount a fresh tmpfs"),

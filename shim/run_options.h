@@ -13,7 +13,7 @@ struct run_options {
 	uint64_t memory, cpus, timeout_ns, disk_size;
 	struct opt_list env, env_files, tmpfs, ulimits, cap_add, cap_drop;
 	const char *workdir, *user, *name, *entrypoint, *hostname, *kernel, *hypervisor;
-	bool interactive, tty, remove, detach, read_only, debug, explain, help;
+	bool interactive, tty, remove, detach, read_only, no_init, debug, explain, help;
 	/* Operands. */
 	const char *image; /* "builtin" where none was given */
 	char **command;

@@ -278,6 +278,7 @@ static json_t *build_annotations(const struct run_options *o)
 
 	annotate_number(annotations, "sbx.memory", o->memory);
 	annotate_number(annotations, "sbx.cpus", o->cpus);
+	annotate(annotations, "sbx.init", o->no_init ? NULL : "1");
 	annotate_number(annotations, "sbx.timeout-ns", o->timeout_ns);
 	annotate(annotations, "sbx.kernel", o->kernel);
 	annotate(annotations, "sbx.hypervisor", o->hypervisor);

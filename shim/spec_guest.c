@@ -174,6 +174,7 @@ int spec_guest_build(struct spec *spec, Spec__Spec **ret, struct err *err)
 	spec__spec__init(out);
 	out->hostname = text(config->hostname);
 	out->domainname = text(config->domainname);
+	out->init = spec_annotation(spec, "sbx.init") != NULL;
 	out->root_readonly = config->root && config->root->readonly;
 	r = spec_guest_build_process(spec, config->process, &out->process, err);
 	if (r == 0)

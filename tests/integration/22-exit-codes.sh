@@ -21,15 +21,37 @@ run --timeout 1s -- sh -c 'trap "" TERM; while :; do sleep 0.1; done'
 check "--timeout: SIGKILL then" '[ $status = 124 ]'
 echo "# timeouts took $((SECONDS - start)) s"
 
-# Signals that come to the client.
-for sig in TERM INT HUP USR1; do
-	"$sbx" run --rm "${driver[@]}" -- sh -c "trap 'echo got $sig; exit 7' $sig; echo ready; while :; do sleep 0.1; done" \
-		>"$work/out" 2>"$work/err" </dev/null &
+# The program's own signals, though nobody in it cares for them.
+wrong=
+for sig in 1 2 3 4 6 8 9 11 13 14 15 31 34 64; do
+	run -- sh -c "kill -$sig \$\$; sleep 5"
+	[ $status = $((128 + sig)) ] || wrong="$wrong $sig:$status"
+	[ $size = small ] && [ $sig = 2 ] && break
+done
+check "run: 128 + signal" '[ -z "$wrong" ]'
+run -- sh -c 'ps -o pid,comm | head -n 2; sleep 300 & (sleep 0.1; exit 5) & exec sleep 0.3'
+check "an init is process 1, reaps, and ends with the program" '[ $status = 0 ] && out_has "1 init"'
+run --no-init -- sh -c 'echo $$; kill -TERM $$; echo on'
+check "--no-init: the program is process 1" '[ $status = 0 ] && out_is "1
+on"'
+# Runs in the background until SCRIPT has said "ready", sends the client a signal and waits for it.
+signalled() { # SIGNAL SCRIPT
+	rm -f "$work/out"
+	"$sbx" run --rm "${driver[@]}" -- sh -c "$2" >"$work/out" 2>"$work/err" </dev/null &
 	client=$!
-	for _ in $(seq 300); do out_has ready && break; sleep 0.1; done
-	kill -$sig $client
+	for _ in $(seq 300); do [ -e "$work/out" ] && out_has ready && break; sleep 0.1; done
+	kill -"$1" $client
 	wait $client
 	status=$?
+}
+for sig in INT TERM; do
+	signalled $sig 'echo ready; exec sleep 1000'
+	check "SIG$sig ends a program that knows nothing of it" '[ $status = $((128 + $(kill -l $sig))) ]'
+done
+
+# Signals that come to the client.
+for sig in TERM INT HUP USR1; do
+	signalled $sig "trap 'echo got $sig; exit 7' $sig; echo ready; while :; do sleep 0.1; done"
 	check "SIG$sig reaches the program" '[ $status = 7 ] && out_has "got $sig"'
 done
 # Every code and every signal, by exec in one sandbox.

@@ -133,6 +133,7 @@ Test(plan, docker)
 	user.n_additional_gids = 2;
 	user.has_umask = true;
 	user.umask = 077;
+	spec.init = true;
 	golden("docker");
 }
 

@@ -77,6 +77,14 @@ Test(spec, takes_what_it_knows)
 	cr_assert_null(guest->process->capabilities);
 	cr_assert_str_eq(spec_annotation(spec, "sbx.memory"), "1");
 	cr_assert_null(spec_annotation(spec, "sbx.cpus"));
+	cr_assert_not(guest->init);
+}
+
+Test(spec, annotation_asks_for_an_init)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+
+	cr_assert(load_patched("{\"annotations\":{\"sbx.init\":\"1\"}}", &spec)->init);
 }
 
 Test(spec, message_packs_and_unpacks)
