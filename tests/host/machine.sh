@@ -28,7 +28,7 @@ compose_qemu() {
 	args="console=ttyS0 panic=-1 quiet mitigations=off nokaslr tsc=reliable no_timer_check"
 	args+=" random.trust_cpu=on testhost.profile=$profile"
 	qemu=(qemu-system-x86_64 -M "q35,sata=off,smbus=off,usb=off,vmport=off${1:+,memory-backend=ram}"
-		-bios bios-microvm.bin -cpu "EPYC-v3,+svm,+npt,-erms" -m "$mem" -smp "$cpus"
+		-bios bios-microvm.bin -cpu "EPYC-v3,+svm,+npt,-erms,-xsave,-avx,-avx2,-f16c,-fma" -m "$mem" -smp "$cpus"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$host/vmlinux" -initrd "$initrd" -append "$args"
 		-serial "file:$work/console" -fw_cfg "name=opt/sbx/job,file=$work/job"
