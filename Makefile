@@ -194,7 +194,7 @@ sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/
 fmt: ## format the sources in place
 	clang-format -i $(sources)
 fmt-check: ## fail where clang-format would change a line
-	clang-format --dry-run -Werror $(sources)
+	@clang-format --dry-run -Werror $(sources)
 tidy: | $(HEADERS)/.done $(proto_h) ## clang-tidy and cppcheck
 	.ci/tidy $(CPPFLAGS) -- $(filter %.c,$(sources))
 
