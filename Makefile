@@ -45,7 +45,7 @@ deps_of   = $(wildcard $(1:.o=.d))
 
 all: programs share ## programs in build/bin; guest kernel, initramfs, built-in image in build/share
 programs: $(addprefix $(B)/bin/,$(programs))
-share: $(addprefix $(B)/share/,vmlinux initramfs.cpio builtin.erofs)
+share: $(addprefix $(B)/share/,vmlinux initramfs.cpio builtin.erofs seccomp.json)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -89,8 +89,8 @@ $(B)/libproto.a: $(patsubst %,$(B)/obj/proto/%.o,$(protos))
 
 LIBS_common := -lprotobuf-c
 LIBS_vmm    := -lprotobuf-c -lseccomp -lcap
-LIBS_agent  := -lprotobuf-c -lseccomp -lcap
-LIBS_shim   := -lprotobuf-c -ljansson -linih -lcap -lmd
+LIBS_agent  := -lprotobuf-c -lcap
+LIBS_shim   := -lprotobuf-c -ljansson -linih -lcap -lmd -lseccomp
 
 base := $(B)/libcommon.a $(B)/libproto.a
 link  = @mkdir -p $(@D); printf '  %-6s %s\n' LINK $@; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
@@ -126,6 +126,9 @@ $(B)/share/builtin.erofs: build/share/builtin.erofs
 endif
 $(B)/share/initramfs.cpio: $(B)/bin/sbx-agent rootfs/mkinitramfs
 	rootfs/mkinitramfs $< $@
+$(B)/share/seccomp.json: shim/seccomp.json
+	@mkdir -p $(@D)
+	cp $< $@
 build/share/builtin.erofs: rootfs/mkbuiltin $(wildcard rootfs/builtin/*)
 	rootfs/mkbuiltin $@
 
@@ -209,7 +212,7 @@ sharedir := $(DESTDIR)$(PREFIX)/share/sbx
 install: all ## into PREFIX (DESTDIR is honoured)
 	install -d $(bindir) $(sharedir)
 	install -m 755 $(addprefix build/bin/,$(filter-out sbx-agent,$(programs))) $(bindir)
-	install -m 644 $(addprefix build/share/,vmlinux initramfs.cpio builtin.erofs) $(sharedir)
+	install -m 644 $(addprefix build/share/,vmlinux initramfs.cpio builtin.erofs seccomp.json) $(sharedir)
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(bindir)/,$(filter-out sbx-agent,$(programs)))
 	rm -rf $(sharedir)

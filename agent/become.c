@@ -4,10 +4,14 @@
  * working directory as root, then the bounding set (needs CAP_SETPCAP), groups and ids, then the
  * remaining capability sets, no_new_privs last, as nothing may be gained after it. The program is
  * looked up as the user, inside the container, as the user's own shell would.
+ *
+ * The seccomp filter comes as late as it may: after no_new_privs, so that it has to allow execve(2)
+ * alone; without that, loading wants CAP_SYS_ADMIN, so the last sets are taken under the filter.
  */
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -147,33 +151,59 @@ static int enter_cwd(const char *path, struct err *err)
 	return 0;
 }
 
-static int drop_rights(const struct process_plan *process, const struct passwd_user *user,
-		       struct err *err)
+static int load_privileged(const struct seccomp *seccomp, struct err *err)
 {
-	int r;
+	int r = caps_raise(CAP_SYS_ADMIN);
 
-	if (process->has_caps) {
-		r = caps_drop_bounding(process->caps.bounding);
-		if (r < 0)
-			return err_set_errno(err, -r, "bounding capabilities");
-		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-			return err_set_errno(err, errno, "keeping capabilities");
-	}
+	if (r >= 0)
+		r = seccomp_load(seccomp);
+	return r < 0 ? err_set_errno(err, -r, "loading the seccomp filter") : 0;
+}
+
+static int become_user(const struct passwd_user *user, struct err *err)
+{
 	if (setgroups(user->n_groups, user->groups) < 0)
 		return err_set_errno(err, errno, "setting %zu groups", user->n_groups);
 	if (setresgid(user->gid, user->gid, user->gid) < 0)
 		return err_set_errno(err, errno, "becoming group %u", user->gid);
 	if (setresuid(user->uid, user->uid, user->uid) < 0)
 		return err_set_errno(err, errno, "becoming user %u", user->uid);
+	return 0;
+}
+
+static int drop_rights(const struct child_args *args, const struct passwd_user *user,
+		       struct err *err)
+{
+	const struct process_plan *process = args->process;
+	bool early = args->seccomp->n && !process->no_new_privs;
+	int r;
+
+	if (process->has_caps) {
+		r = caps_drop_bounding(process->caps.bounding);
+		if (r < 0)
+			return err_set_errno(err, -r, "bounding capabilities");
+	}
+	/* Those that the process shall not have, the next capset(2) or exec takes. */
+	if ((process->has_caps || early) && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return err_set_errno(err, errno, "keeping capabilities");
+	r = become_user(user, err);
+	if (r >= 0 && early)
+		r = load_privileged(args->seccomp, err);
+	if (r < 0)
+		return r;
 	if (process->has_caps) {
 		r = caps_apply(&process->caps);
 		if (r < 0)
 			return err_set_errno(err, -r, "capabilities");
-		if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
-			return err_set_errno(err, errno, "capabilities");
 	}
+	/* execve(2) itself clears PR_SET_KEEPCAPS. */
 	if (process->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set_errno(err, errno, "no_new_privs");
+	if (args->seccomp->n && !early) {
+		r = seccomp_load(args->seccomp);
+		if (r < 0)
+			return err_set_errno(err, -r, "loading the seccomp filter");
+	}
 	return 0;
 }
 
@@ -200,7 +230,7 @@ static int become(const struct child_args *args, int root_fd, int tty_fd, char *
 	if (r < 0)
 		return r;
 	umask(process->umask);
-	return drop_rights(process, &user, err);
+	return drop_rights(args, &user, err);
 }
 
 /* In place of an empty HOME, or in the slot that the plan left free at the end. */

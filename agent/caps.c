@@ -81,3 +81,17 @@ int caps_apply(const struct caps *caps)
 	}
 	return 0;
 }
+
+int caps_raise(int cap)
+{
+	cap_value_t value = cap;
+	cap_t state = cap_get_proc();
+	int r = 0;
+
+	if (!state)
+		return -errno;
+	if (cap_set_flag(state, CAP_EFFECTIVE, 1, &value, CAP_SET) < 0 || cap_set_proc(state) < 0)
+		r = -errno;
+	cap_free(state);
+	return r;
+}

@@ -23,5 +23,7 @@ int caps_parse(char *const *names, size_t n, uint64_t *ret, struct err *err);
  */
 int caps_drop_bounding(uint64_t keep);
 int caps_apply(const struct caps *caps);
+/* Makes a permitted capability effective. */
+int caps_raise(int cap);
 
 #endif

@@ -23,6 +23,7 @@ struct child_args {
 	uint64_t namespaces; /* CLONE_NEW* to join */
 	/* Both: */
 	const struct process_plan *process;
+	const struct seccomp *seccomp;
 	int cgroup_fd;
 	int report_fd; /* the child's end */
 	int stdio[3];  /* -1: the container's /dev/null; unused with a terminal */

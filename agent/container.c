@@ -35,6 +35,7 @@ static void free_container(struct container *container)
 	list_remove(&container->link);
 	container->agent->n_containers--;
 	close_fd(&container->cgroup_fd);
+	seccomp_finish(&container->seccomp);
 	free(container->id);
 	free(container);
 }
@@ -66,7 +67,10 @@ int container_create(struct agent *agent, const char *id, const struct plan *pla
 	list_init(&container->link);
 	list_append(&agent->containers, &container->link);
 	agent->n_containers++;
-	r = container->id ? cgroup_create(id, err) : err_set(err, ENOMEM, "out of memory");
+	if (!container->id || seccomp_copy(&plan->seccomp, &container->seccomp) < 0)
+		r = err_set(err, ENOMEM, "out of memory");
+	else
+		r = cgroup_create(id, err);
 	if (r < 0) {
 		free_container(container);
 		return r;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/process.h"
+#include "agent/seccomp.h"
 #include "common/err.h"
 #include "common/list.h"
 
@@ -27,6 +28,7 @@ struct container {
 	int cgroup_fd;
 	uint64_t namespaces;        /* CLONE_NEW* that an exec joins */
 	int64_t root_uid, root_gid; /* as in struct child_args */
+	struct seccomp seccomp;     /* every exec gets it, too */
 	struct process *init;
 	struct list execs;
 	size_t n_execs;

@@ -255,6 +255,8 @@ int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
 	if (r >= 0)
 		r = plan_linux_devices(spec->linux->resources, &plan, err);
 	if (r >= 0)
+		r = seccomp_parse(spec->linux->seccomp, &plan.seccomp, err);
+	if (r >= 0)
 		r = plan_process(spec->process, &plan.process, err);
 	if (r >= 0)
 		r = plan_ops(&plan, spec, err);

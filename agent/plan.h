@@ -23,6 +23,7 @@
 #include "agent/caps.h"
 #include "agent/devfilter.h"
 #include "agent/options.h"
+#include "agent/seccomp.h"
 #include "common/cleanup.h"
 #include "common/err.h"
 
@@ -113,7 +114,8 @@ struct plan {
 	size_t n_rules;
 	struct op *ops;
 	size_t n_ops;
-	bool init; /* the process runs under an init of ours (init.h) */
+	struct seccomp seccomp; /* of every process; the instructions are the spec's */
+	bool init;              /* the process runs under an init of ours (init.h) */
 	struct process_plan process;
 };
 

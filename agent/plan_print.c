@@ -152,6 +152,9 @@ char *plan_print(const struct plan *plan)
 		print_rule(&sb, &plan->rules[i]);
 	for (size_t i = 0; i < plan->n_ops; i++)
 		print_op(&sb, &plan->ops[i]);
+	if (plan->seccomp.n)
+		strbuf_addf(&sb, "seccomp %zu instructions flags=%#x\n", plan->seccomp.n,
+			    plan->seccomp.flags);
 	if (plan->init)
 		strbuf_addf(&sb, "init\n");
 	print_process(&sb, &plan->process);

@@ -165,7 +165,7 @@ static int bind_int(const struct binder *b, json_t *value, const struct frame *f
 }
 
 static int bind_uint(const struct binder *b, json_t *value, const struct frame *frame, uint64_t max,
-		     struct json_uint *into)
+		     bool exact, struct json_uint *into)
 {
 	double d = json_number_value(value);
 	uint64_t v;
@@ -174,6 +174,8 @@ static int bind_uint(const struct binder *b, json_t *value, const struct frame *
 		return refuse(b, frame, "not a whole number");
 	if (d < 0)
 		return refuse(b, frame, "out of range");
+	if (exact && !json_is_integer(value) && d >= EXACT_MAX)
+		return refuse(b, frame, "too large to be read exactly");
 	if (json_is_integer(value))
 		v = (uint64_t)json_integer_value(value);
 	else
@@ -197,7 +199,7 @@ static int bind_item(const struct binder *b, json_t *item, const struct frame *f
 		return bind_string(b, item, frame, into);
 	if (f->kind == JSON_FIELD_OBJECTS)
 		return bind_object(b, item, frame, f->object, into);
-	r = bind_uint(b, item, frame, UINT32_MAX, &u);
+	r = bind_uint(b, item, frame, UINT32_MAX, false, &u);
 	if (r == 0)
 		*(uint32_t *)into = (uint32_t)u.v;
 	return r;
@@ -284,7 +286,7 @@ static int bind_field(const struct binder *b, json_t *value, const struct frame 
 	case JSON_FIELD_INT:
 		return bind_int(b, value, frame, f, at);
 	case JSON_FIELD_UINT:
-		return bind_uint(b, value, frame, f->max, at);
+		return bind_uint(b, value, frame, f->max, f->exact, at);
 	case JSON_FIELD_STRINGS:
 	case JSON_FIELD_UINTS:
 	case JSON_FIELD_OBJECTS:

@@ -61,6 +61,7 @@ struct json_field {
 	const char *name;
 	enum json_kind kind;
 	bool required;
+	bool exact; /* of UINT: a number that had to be rounded (see json_doc_parse) is refused */
 	size_t offset;
 	const struct json_object *object; /* of OBJECT and OBJECTS */
 	size_t max_items;                 /* of arrays and maps; 0: JSON_MAX_ITEMS */

@@ -44,6 +44,8 @@ static const struct opt rows[] = {
 	OPT(0, "ulimit", LIST, ulimits, "NAME=SOFT[:HARD]", "set a resource limit"),
 	OPT(0, "cap-add", LIST, cap_add, "CAP", "add a capability; ALL: all of them"),
 	OPT(0, "cap-drop", LIST, cap_drop, "CAP", "drop a capability; ALL: all of them"),
+	OPT(0, "security-opt", LIST, security, "OPTION",
+	    "seccomp=FILE, seccomp=unconfined or no-new-privileges"),
 	OPT(0, "kernel", STRING, kernel, "FILE", "boot this kernel"),
 	OPT(0, "hypervisor", STRING, hypervisor, "NAME", "vmm or qemu (default: what works here)"),
 	OPT(0, "debug", FLAG, debug, NULL, "log more and keep the guest's kernel talking"),
@@ -197,6 +199,31 @@ static int check_lists(const struct run_options *o, struct err *err)
 	return r < 0 ? r : check_capabilities(&o->cap_drop, "cap-drop", err);
 }
 
+/* docker has both "no-new-privileges" and "no-new-privileges:true". */
+static int parse_security(struct run_options *o, struct err *err)
+{
+	static const char nnp[] = "no-new-privileges";
+
+	for (size_t i = 0; i < o->security.n; i++) {
+		const char *text = o->security.items[i];
+		bool is_nnp = strncmp(text, nnp, strlen(nnp)) == 0;
+		const char *value = is_nnp ? text + strlen(nnp) : "";
+
+		if (strncmp(text, "seccomp=", 8) == 0 && text[8])
+			o->seccomp = text + 8;
+		else if (is_nnp && (!*value || !strcmp(value, ":true") || !strcmp(value, "=true")))
+			o->no_new_privileges = true;
+		else if (is_nnp && (!strcmp(value, ":false") || !strcmp(value, "=false")))
+			o->no_new_privileges = false;
+		else
+			return err_set(err, EINVAL,
+				       "--security-opt %.80s: seccomp=FILE, seccomp=unconfined or "
+				       "no-new-privileges is wanted",
+				       text);
+	}
+	return 0;
+}
+
 static int check(const struct run_options *o, struct err *err)
 {
 	if (o->detach && (o->interactive || o->tty))
@@ -239,6 +266,8 @@ int run_options_parse(int argc, char **argv, struct run_options *ret, struct err
 	if (!ret->image[0])
 		return err_set(err, EINVAL, "an empty image name");
 	r = check(ret, err);
+	if (r == 0)
+		r = parse_security(ret, err);
 	if (r == 0 && !ret->disk_size)
 		ret->disk_size = ret->memory / 2;
 	return r;

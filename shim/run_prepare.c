@@ -13,6 +13,8 @@
 #include "common/io.h"
 #include "shim/env_file.h"
 #include "shim/kvm_probe.h"
+#include "shim/places.h"
+#include "shim/run_seccomp.h"
 #include "shim/run_spec.h"
 #include "shim/shim.h"
 #include "shim/terminal.h"
@@ -83,6 +85,29 @@ static int make_id(char id[13], struct err *err)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 	return 0;
+}
+
+/* Our own profile, a file of the caller's, or none. */
+static int read_seccomp(const struct run_options *o, json_t **ret, struct err *err)
+{
+	_cleanup_free_ char *own = NULL, *text = NULL;
+	const char *path = o->seccomp;
+	size_t size;
+	int r = 0;
+
+	if (path && strcmp(path, "unconfined") == 0)
+		return 0;
+	if (!path) {
+		r = places_find_share("seccomp.json", &own, err);
+		path = own;
+	}
+	if (r < 0)
+		return r;
+	r = io_read_file(AT_FDCWD, path, RUN_SECCOMP_MAX_BYTES, &text, &size);
+	if (r < 0)
+		return err_set_errno(err, -r, "seccomp profile %s", path);
+	r = run_seccomp_parse(text, size, run_spec_has_capability, o, ret, err);
+	return r < 0 ? err_wrap(err, "seccomp profile %s", path) : 0;
 }
 
 /* --- the pod's directory ---------------------------------------------------------------------- */
@@ -196,6 +221,8 @@ int run_prepare(struct run *run, struct err *err)
 		r = image_resolve(run->options.image, &run->image, err);
 	if (r == 0)
 		r = gather_env(run, &env, err);
+	if (r == 0)
+		r = read_seccomp(&run->options, &input.seccomp, err);
 	if (r < 0)
 		return r;
 	choose_hypervisor(&run->options);
@@ -206,5 +233,6 @@ int run_prepare(struct run *run, struct err *err)
 	if (r == 0)
 		r = make_pod(run, config, err);
 	json_decref(config);
+	json_decref(input.seccomp);
 	return r;
 }

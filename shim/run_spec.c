@@ -163,6 +163,13 @@ static bool has_capability(const struct run_options *o, int capability)
 	return add || (!drop && by_default(capability));
 }
 
+bool run_spec_has_capability(const char *name, const void *data)
+{
+	int capability = run_options_find_capability(name);
+
+	return capability >= 0 && has_capability(data, capability);
+}
+
 static json_t *build_capabilities(const struct run_options *o)
 {
 	json_t *set = json_array(), *caps = json_object();
@@ -223,6 +230,8 @@ static int build_process(const struct run_spec_input *input, json_t **ret, struc
 			    json_string(o->workdir ? o->workdir : input->image->workdir));
 	json_object_set_new(process, "capabilities", build_capabilities(o));
 	json_object_set_new(process, "rlimits", build_rlimits(o));
+	if (o->no_new_privileges)
+		json_object_set_new(process, "noNewPrivileges", json_true());
 	if (r < 0) {
 		json_decref(process);
 		return r;
@@ -289,7 +298,7 @@ static json_t *build_annotations(const struct run_options *o)
 int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err *err)
 {
 	const struct run_options *o = input->options;
-	json_t *root, *process;
+	json_t *root, *process, *linux_object;
 	int r = build_process(input, &process, err);
 
 	if (r < 0)
@@ -301,7 +310,10 @@ int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err 
 	json_object_set_new(root, "hostname", json_string(o->hostname ? o->hostname : input->id));
 	json_object_set_new(root, "process", process);
 	json_object_set_new(root, "mounts", build_mounts(o));
-	json_object_set_new(root, "linux", json_loads(linux_json, 0, NULL));
+	linux_object = json_loads(linux_json, 0, NULL);
+	if (input->seccomp)
+		json_object_set(linux_object, "seccomp", input->seccomp);
+	json_object_set_new(root, "linux", linux_object);
 	json_object_set_new(root, "annotations", build_annotations(o));
 	*ret = root;
 	return 0;

@@ -7,6 +7,7 @@
 #define SHIM_RUN_SPEC_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -20,10 +21,14 @@ struct run_spec_input {
 	const struct image *image;
 	const struct env_list *env; /* the image's, files' and options', merged */
 	uint32_t rows, columns;     /* of the terminal; 0: unknown */
+	json_t *seccomp;            /* linux.seccomp; NULL: none */
 };
 
 /* -EINVAL: no command, or text that is not UTF-8, which JSON cannot hold. */
 int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err *err);
+
+/* Whether the options give the program this capability ("CAP_CHOWN"). data is a struct run_options. */
+bool run_spec_has_capability(const char *name, const void *data);
 
 /* process.user from "user[:group]"; numbers become ids, names are resolved in the guest. */
 json_t *run_spec_user(const char *user);

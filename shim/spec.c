@@ -175,6 +175,33 @@ static const struct json_field resources_fields[] = {
 };
 static const struct json_object resources_object = OBJECT(spec_resources, resources_fields);
 
+static const struct json_field seccomp_arg_fields[] = {
+	FIELD("index", UINT, spec_seccomp_arg, index, .required = true, .max = 5),
+	FIELD("value", UINT, spec_seccomp_arg, value, .required = true, .exact = true),
+	FIELD("valueTwo", UINT, spec_seccomp_arg, value_two, .exact = true),
+	FIELD("op", STRING, spec_seccomp_arg, op, .required = true),
+};
+static const struct json_object seccomp_arg_object = OBJECT(spec_seccomp_arg, seccomp_arg_fields);
+
+static const struct json_field syscall_fields[] = {
+	FIELD("names", STRINGS, spec_syscall, names, .required = true),
+	FIELD("action", STRING, spec_syscall, action, .required = true),
+	FIELD("errnoRet", UINT, spec_syscall, errno_ret, .max = 4095),
+	FIELD("args", OBJECTS, spec_syscall, args, .object = &seccomp_arg_object, .max_items = 64),
+};
+static const struct json_object syscall_object = OBJECT(spec_syscall, syscall_fields);
+
+static const struct json_field seccomp_fields[] = {
+	FIELD("defaultAction", STRING, spec_seccomp, default_action, .required = true),
+	FIELD("defaultErrnoRet", UINT, spec_seccomp, default_errno_ret, .max = 4095),
+	FIELD("architectures", STRINGS, spec_seccomp, architectures, .max_items = 64),
+	FIELD("flags", STRINGS, spec_seccomp, flags, .max_items = 16),
+	FIELD("syscalls", OBJECTS, spec_seccomp, syscalls, .object = &syscall_object),
+	REFUSED_AS("listenerPath", "no descriptor of the guest reaches a listener on the host"),
+	REFUSED_AS("listenerMetadata", "no descriptor of the guest reaches a listener on the host"),
+};
+static const struct json_object seccomp_object = OBJECT(spec_seccomp, seccomp_fields);
+
 static const struct json_field linux_fields[] = {
 	FIELD("namespaces", OBJECTS, spec_linux, namespaces, .object = &namespace_object,
 	      .max_items = 8),
@@ -188,12 +215,12 @@ static const struct json_field linux_fields[] = {
 	FIELD("maskedPaths", STRINGS, spec_linux, masked_paths, .max_items = 256),
 	FIELD("readonlyPaths", STRINGS, spec_linux, readonly_paths, .max_items = 256),
 	FIELD("rootfsPropagation", STRING, spec_linux, rootfs_propagation),
+	FIELD("seccomp", OBJECT, spec_linux, seccomp, .object = &seccomp_object),
 	REFUSED("timeOffsets"),
 	REFUSED("netDevices"),
 	REFUSED("cgroupsPath"),
 	REFUSED("intelRdt"),
 	REFUSED("memoryPolicy"),
-	REFUSED("seccomp"),
 	REFUSED("mountLabel"),
 	REFUSED("personality"),
 };

@@ -97,6 +97,25 @@ struct spec_resources {
 	struct json_array unified; /* of struct json_pair */
 };
 
+struct spec_seccomp_arg {
+	struct json_uint index, value, value_two;
+	const char *op;
+};
+
+struct spec_syscall {
+	struct json_array names; /* of strings */
+	const char *action;
+	struct json_uint errno_ret;
+	struct json_array args; /* of struct spec_seccomp_arg */
+};
+
+struct spec_seccomp {
+	const char *default_action;
+	struct json_uint default_errno_ret;
+	struct json_array architectures, flags; /* of strings */
+	struct json_array syscalls;             /* of struct spec_syscall */
+};
+
 struct spec_linux {
 	struct json_array namespaces;                   /* of struct spec_namespace */
 	struct json_array uid_mappings, gid_mappings;   /* of struct spec_id_mapping */
@@ -105,6 +124,7 @@ struct spec_linux {
 	struct json_array masked_paths, readonly_paths; /* of strings */
 	struct spec_resources *resources;
 	const char *rootfs_propagation;
+	struct spec_seccomp *seccomp;
 };
 
 struct spec_config {

@@ -34,6 +34,9 @@ static inline char **strings(const struct json_array *array, size_t *ret_n)
 int spec_make_messages(const struct builder *b, size_t n, const ProtobufCMessageDescriptor *desc,
 		       size_t *ret_n, void *ret_array);
 
+/* linux.seccomp, compiled (spec_seccomp.c). */
+int spec_build_seccomp(const struct builder *b, const struct spec_seccomp *from,
+		       Spec__Seccomp **ret);
 int spec_build_linux(const struct builder *b, const struct spec_linux *from, Spec__Linux **ret);
 
 #endif

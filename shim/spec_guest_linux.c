@@ -193,6 +193,8 @@ int spec_build_linux(const struct builder *b, const struct spec_linux *from, Spe
 		r = build_resources(b, from->resources, &out->resources);
 	if (r == 0)
 		r = build_pairs(b, &from->sysctl, &out->n_sysctl, &out->sysctl);
+	if (r == 0 && from->seccomp)
+		r = spec_build_seccomp(b, from->seccomp, &out->seccomp);
 	if (r < 0)
 		return r;
 	out->masked_paths = strings(&from->masked_paths, &out->n_masked_paths);

@@ -132,3 +132,16 @@ Test(run_options, capabilities)
 	cr_assert_eq(run_options_find_capability("cap_net_raw"), 13);
 	cr_assert_lt(run_options_find_capability("CAP_CAP_CHOWN"), 0);
 }
+
+Test(run_options, security)
+{
+	cr_assert_eq(parse("--security-opt seccomp=/p --security-opt no-new-privileges"), 0);
+	cr_assert_str_eq(o.seccomp, "/p");
+	cr_assert(o.no_new_privileges);
+	cr_assert_eq(parse("--security-opt no-new-privileges:false"), 0);
+	cr_assert_null(o.seccomp);
+	cr_assert_not(o.no_new_privileges);
+	cr_assert_eq(parse("--security-opt label=disable"), -EINVAL);
+	cr_assert_eq(parse("--security-opt seccomp="), -EINVAL);
+	cr_assert_eq(parse("--security-opt no-new-privileges:maybe"), -EINVAL);
+}

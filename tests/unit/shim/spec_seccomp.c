@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linux.seccomp to BPF. What a program says is asked of a small interpreter of classic BPF, so that
+ * nothing needs to be loaded into a kernel.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "shim/run_options.h"
+#include "shim/run_seccomp.h"
+#include "shim/spec.h"
+#include "shim/spec_guest.h"
+
+#define ERRNO(e) (SECCOMP_RET_ERRNO | (e))
+
+static char profile_text[1 << 16];
+
+static int compile(const char *profile, struct spec **ret_spec, Spec__Seccomp **ret,
+		   struct err *err)
+{
+	Spec__Spec *guest;
+	int r;
+
+	snprintf(profile_text, sizeof(profile_text),
+		 "{\"ociVersion\":\"1.2.0\",\"process\":{\"cwd\":\"/\",\"args\":[\"a\"]},"
+		 "\"linux\":{\"seccomp\":%s}}",
+		 profile);
+	r = spec_parse(profile_text, strlen(profile_text), ret_spec, err);
+	if (r == 0)
+		r = spec_guest_build(*ret_spec, &guest, err);
+	if (r == 0)
+		*ret = guest->linux->seccomp;
+	return r;
+}
+
+static bool jumps(const struct sock_filter *in, uint32_t a)
+{
+	switch (BPF_OP(in->code)) {
+	case BPF_JEQ:
+		return a == in->k;
+	case BPF_JGT:
+		return a > in->k;
+	case BPF_JGE:
+		return a >= in->k;
+	case BPF_JSET:
+		return a & in->k;
+	}
+	cr_assert_fail("jump %#x", in->code);
+	return false;
+}
+
+static uint32_t interpret(const ProtobufCBinaryData *program, const struct seccomp_data *data)
+{
+	const struct sock_filter *insns = (const void *)program->data;
+	size_t n = program->len / sizeof(*insns);
+	uint32_t a = 0;
+
+	for (size_t pc = 0; pc < n; pc++) {
+		const struct sock_filter *in = &insns[pc];
+
+		if (in->code == (BPF_LD | BPF_W | BPF_ABS))
+			memcpy(&a, (const char *)data + in->k, sizeof(a));
+		else if (in->code == (BPF_ALU | BPF_AND | BPF_K))
+			a &= in->k;
+		else if (in->code == (BPF_RET | BPF_K))
+			return in->k;
+		else if (in->code == (BPF_JMP | BPF_JA))
+			pc += in->k;
+		else if (BPF_CLASS(in->code) == BPF_JMP)
+			pc += jumps(in, a) ? in->jt : in->jf;
+		else
+			cr_assert_fail("instruction %#x", in->code);
+	}
+	cr_assert_fail("no verdict");
+	return 0;
+}
+
+static uint32_t ask(const ProtobufCBinaryData *program, int nr, uint64_t arg0)
+{
+	const struct seccomp_data data = {.nr = nr, .arch = AUDIT_ARCH_X86_64, .args = {arg0}};
+
+	return interpret(program, &data);
+}
+
+/* What the profile says to system call nr with its first argument arg0. */
+static uint32_t verdict(const char *profile, int nr, uint64_t arg0)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Seccomp *seccomp = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(compile(profile, &spec, &seccomp, &err), 0, "%s", err.msg);
+	return ask(&seccomp->program, nr, arg0);
+}
+
+static void refused(const char *profile, const char *message)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Seccomp *seccomp = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(compile(profile, &spec, &seccomp, &err), -EINVAL, "%s", profile);
+	cr_assert_str_eq(err.msg, message);
+}
+
+Test(seccomp, every_action)
+{
+	static const struct {
+		const char *action;
+		uint32_t verdict;
+	} cases[] = {
+		{"\"SCMP_ACT_KILL\"", SECCOMP_RET_KILL_THREAD},
+		{"\"SCMP_ACT_KILL_THREAD\"", SECCOMP_RET_KILL_THREAD},
+		{"\"SCMP_ACT_KILL_PROCESS\"", SECCOMP_RET_KILL_PROCESS},
+		{"\"SCMP_ACT_TRAP\"", SECCOMP_RET_TRAP},
+		{"\"SCMP_ACT_LOG\"", SECCOMP_RET_LOG},
+		{"\"SCMP_ACT_ERRNO\"", ERRNO(EPERM)},
+		{"\"SCMP_ACT_ERRNO\",\"errnoRet\":0", ERRNO(0)},
+		{"\"SCMP_ACT_ERRNO\",\"errnoRet\":38", ERRNO(ENOSYS)},
+		{"\"SCMP_ACT_TRACE\"", SECCOMP_RET_TRACE | EPERM},
+		{"\"SCMP_ACT_TRACE\",\"errnoRet\":7", SECCOMP_RET_TRACE | 7},
+		{"\"SCMP_ACT_ALLOW\"", SECCOMP_RET_ALLOW},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":["
+			 "\"getpid\"],"
+			 "\"action\":%s}]}",
+			 cases[i].action);
+		cr_assert_eq(verdict(text, SYS_getpid, 0), cases[i].verdict, "%s", text);
+		cr_assert_eq(verdict(text, SYS_getuid, 0), SECCOMP_RET_ALLOW, "%s", text);
+	}
+	cr_assert_eq(
+		verdict("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,"
+			"\"syscalls\":[{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_ALLOW\"}]}",
+			SYS_getuid, 0),
+		ERRNO(ENOSYS));
+}
+
+Test(seccomp, every_operator)
+{
+	static const struct {
+		const char *op;
+		uint64_t value, two, matches, fails;
+	} cases[] = {
+		{"NE", 5, 0, 6, 5},
+		{"LT", 5, 0, 4, 5},
+		{"LE", 5, 0, 5, 6},
+		{"EQ", 5, 0, 5, 0x100000005},
+		{"GE", 5, 0, 5, 4},
+		{"GT", 5, 0, 0x100000000, 5},
+		{"MASKED_EQ", 0xf0, 0x20, 0x2f, 0x3f},
+		{"EQ", 1ull << 40, 0, 1ull << 40, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":["
+			 "\"socket\"],"
+			 "\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":0,\"value\":%lu,"
+			 "\"valueTwo\":%lu,\"op\":\"SCMP_CMP_%s\"}]}]}",
+			 cases[i].value, cases[i].two, cases[i].op);
+		cr_assert_eq(verdict(text, SYS_socket, cases[i].matches), ERRNO(EPERM), "%s", text);
+		cr_assert_eq(verdict(text, SYS_socket, cases[i].fails), SECCOMP_RET_ALLOW, "%s",
+			     text);
+	}
+}
+
+Test(seccomp, two_conditions_on_an_argument_are_alternatives)
+{
+	static const char text[] =
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"socket\"],"
+		"\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
+		"{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"},"
+		"{\"index\":0,\"value\":2,\"op\":\"SCMP_CMP_EQ\"}]}]}";
+
+	cr_assert_eq(verdict(text, SYS_socket, 1), ERRNO(EPERM));
+	cr_assert_eq(verdict(text, SYS_socket, 2), ERRNO(EPERM));
+	cr_assert_eq(verdict(text, SYS_socket, 3), SECCOMP_RET_ALLOW);
+}
+
+Test(seccomp, unknown_calls_are_skipped_and_foreign_architectures_left_out)
+{
+	static const char text[] =
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86_64\","
+		"\"SCMP_ARCH_X86\",\"SCMP_ARCH_AARCH64\",\"SCMP_ARCH_S390X\",\"SCMP_ARCH_X86\"],"
+		"\"syscalls\":[{\"names\":[\"not_a_call\",\"getpid\",\"socketcall\"],"
+		"\"action\":\"SCMP_ACT_ERRNO\"}]}";
+	const struct seccomp_data i386 = {.nr = 102, .arch = AUDIT_ARCH_I386};
+	const struct seccomp_data arm = {.nr = 1, .arch = AUDIT_ARCH_AARCH64};
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Seccomp *seccomp = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(compile(text, &spec, &seccomp, &err), 0, "%s", err.msg);
+	cr_assert_eq(ask(&seccomp->program, SYS_getpid, 0), ERRNO(EPERM));
+	cr_assert_eq(interpret(&seccomp->program, &i386), ERRNO(EPERM));
+	cr_assert_eq(interpret(&seccomp->program, &arm), SECCOMP_RET_KILL_THREAD);
+}
+
+Test(seccomp, flags)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Seccomp *seccomp = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(compile("{\"defaultAction\":\"SCMP_ACT_LOG\",\"flags\":["
+			     "\"SECCOMP_FILTER_FLAG_LOG\",\"SECCOMP_FILTER_FLAG_SPEC_ALLOW\","
+			     "\"SECCOMP_FILTER_FLAG_TSYNC\","
+			     "\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}",
+			     &spec, &seccomp, &err),
+		     0, "%s", err.msg);
+	cr_assert_eq(seccomp->flags, SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
+					     SECCOMP_FILTER_FLAG_TSYNC);
+}
+
+Test(seccomp, refuses_by_name)
+{
+	refused("{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
+		"config.json: linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported");
+	refused("{\"defaultAction\":\"ALLOW\"}",
+		"config.json: linux.seccomp.defaultAction: no such action: ALLOW");
+	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultErrnoRet\":1}",
+		"config.json: linux.seccomp.defaultAction: SCMP_ACT_ALLOW takes no errno");
+	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"X\"]}",
+		"config.json: linux.seccomp.flags[0]: no such flag: X");
+	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"X\"]}",
+		"config.json: linux.seccomp.architectures[0]: no such architecture: X");
+	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[],"
+		"\"action\":\"SCMP_ACT_TRAP\"}]}",
+		"config.json: linux.seccomp.syscalls[0].names: empty");
+	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
+		"\"action\":\"SCMP_ACT_TRAP\",\"args\":[{\"index\":0,\"value\":1,\"op\":\"X\"}]}]}",
+		"config.json: linux.seccomp.syscalls[0].args[0].op: no such operator: X");
+	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
+		"\"action\":\"SCMP_ACT_TRAP\",\"args\":[{\"index\":6,\"value\":1,\"op\":\"X\"}]}]}",
+		"config.json: linux.seccomp.syscalls[0].args[0].index: out of range");
+	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
+		"\"action\":\"SCMP_ACT_TRAP\",\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_EQ\","
+		"\"value\":18446744073709551615}]}]}",
+		"config.json: linux.seccomp.syscalls[0].args[0].value: too large to be read "
+		"exactly");
+	refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/x\"}",
+		"config.json: linux.seccomp.listenerPath: no descriptor of the guest reaches a "
+		"listener on the host");
+}
+
+/* --- profiles in docker's form ---------------------------------------------------------------- */
+
+static bool has_cap(const char *name, const void *data)
+{
+	return strcmp(name, data) == 0;
+}
+
+/* The profile for a container that has one capability, compiled. */
+static uint32_t run_verdict(const char *text, const char *cap, int nr, uint64_t arg0)
+{
+	struct err err = ERR_INIT;
+	json_t *profile = NULL;
+	char *rule;
+	uint32_t v;
+
+	cr_assert_eq(run_seccomp_parse(text, strlen(text), has_cap, cap, &profile, &err), 0, "%s",
+		     err.msg);
+	rule = json_dumps(profile, 0);
+	v = verdict(rule, nr, arg0);
+	free(rule);
+	json_decref(profile);
+	return v;
+}
+
+Test(run_seccomp, our_own_profile)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+
+	cr_assert_eq(
+		io_read_file(AT_FDCWD, "shim/seccomp.json", RUN_SECCOMP_MAX_BYTES, &text, &size),
+		0);
+	cr_assert_eq(run_verdict(text, "", SYS_socket, 40), ERRNO(EAFNOSUPPORT));
+	cr_assert_eq(run_verdict(text, "", SYS_socket, 2), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "", SYS_keyctl, 0), ERRNO(EPERM));
+	cr_assert_eq(run_verdict(text, "", SYS_mount, 0), ERRNO(EPERM));
+	cr_assert_eq(run_verdict(text, "CAP_SYS_ADMIN", SYS_mount, 0), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "", SYS_unshare, 0x10000000), ERRNO(EPERM));
+	cr_assert_eq(run_verdict(text, "", SYS_unshare, 0x400), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "", SYS_clone, 0x20000000 | 17), ERRNO(EPERM));
+	cr_assert_eq(run_verdict(text, "", SYS_clone, 0x3d0f00), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "", SYS_clone3, 0), ERRNO(ENOSYS));
+	cr_assert_eq(run_verdict(text, "CAP_SYS_BOOT", SYS_kexec_load, 0), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "", SYS_kexec_load, 0), ERRNO(EPERM));
+}
+
+Test(run_seccomp, conditions)
+{
+	static const char text[] =
+		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[{\"architecture\":"
+		"\"SCMP_ARCH_X86_64\",\"subArchitectures\":[\"SCMP_ARCH_X86\"]},{\"architecture\":"
+		"\"SCMP_ARCH_AARCH64\",\"subArchitectures\":[\"SCMP_ARCH_ARM\"]}],\"syscalls\":["
+		"{\"name\":\"getpid\",\"action\":\"SCMP_ACT_ALLOW\"},"
+		"{\"names\":[\"getuid\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"caps\":["
+		"\"A\"]}},"
+		"{\"names\":[\"getgid\"],\"action\":\"SCMP_ACT_ALLOW\",\"excludes\":{\"caps\":["
+		"\"A\"]}},"
+		"{\"names\":[\"geteuid\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":"
+		"[\"arm\"]}},"
+		"{\"names\":[\"getegid\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":"
+		"[\"amd64\"],\"minKernel\":\"4.8\"}},"
+		"{\"names\":[\"gettid\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"minKernel\":"
+		"\"99.1\"}}]}";
+
+	cr_assert_eq(run_verdict(text, "A", SYS_getpid, 0), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "A", SYS_getuid, 0), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "B", SYS_getuid, 0), ERRNO(EPERM));
+	cr_assert_eq(run_verdict(text, "A", SYS_getgid, 0), ERRNO(EPERM));
+	cr_assert_eq(run_verdict(text, "B", SYS_getgid, 0), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "B", SYS_geteuid, 0), ERRNO(EPERM));
+	cr_assert_eq(run_verdict(text, "B", SYS_getegid, 0), SECCOMP_RET_ALLOW);
+	cr_assert_eq(run_verdict(text, "B", SYS_gettid, 0), ERRNO(EPERM));
+}
+
+Test(run_seccomp, refuses_what_the_shim_would)
+{
+	static const char *const wrong[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"surprise\":1}",
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[1]}",
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":{}}",
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86\"],"
+		"\"archMap\":[{\"architecture\":\"SCMP_ARCH_X86_64\"}]}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct err err = ERR_INIT;
+		json_t *profile = NULL;
+
+		cr_assert_eq(
+			run_seccomp_parse(wrong[i], strlen(wrong[i]), has_cap, "", &profile, &err),
+			-EINVAL, "%s", wrong[i]);
+		cr_assert(err.msg[0]);
+	}
+}
