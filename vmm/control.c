@@ -14,19 +14,24 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/rpc.h"
+#include "common/slots.h"
 #include "vmm.pb-c.h"
 #include "vmm/config.h"
 #include "vmm/device.h"
 #include "vmm/stages.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_blk.h"
+#include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
 /* Our requests are a few numbers long. */
 #define MAX_FRAME 4096
+#define MIN_MTU   68 /* IPv4's */
+#define MAX_MTU   65535
 
 struct control {
 	struct control_config config;
@@ -154,6 +159,57 @@ static void handle_detach_disk(struct rpc_call *call, const ProtobufCMessage *re
 		rpc_reply_empty(call);
 }
 
+static int attach_net(struct rpc_call *call, const Vmm__AttachNetRequest *request,
+		      struct virtio_device *net, struct err *err)
+{
+	int fds[NET_MAX_PAIRS + 1];
+	unsigned n = 0;
+
+	if (!net)
+		return err_set(err, ENOENT, "no such net slot");
+	if (request->mtu < MIN_MTU || request->mtu > MAX_MTU)
+		return err_set(err, EINVAL, "no such MTU: %u", request->mtu);
+	/* One too many is for the device to refuse. */
+	while (n < ARRAY_SIZE(fds) && (fds[n] = rpc_call_take_fd(call, n)) >= 0)
+		n++;
+	if (!request->stream)
+		return virtio_net_attach_tap(net, fds, n, request->mtu, err);
+	if (n == 1)
+		return virtio_net_attach_stream(net, fds[0], request->mtu, err);
+	while (n > 0)
+		close(fds[--n]);
+	return err_set(err, EINVAL, "one descriptor is wanted for a stream");
+}
+
+static void handle_attach_net(struct rpc_call *call, const ProtobufCMessage *req, void *data)
+{
+	const Vmm__AttachNetRequest *request = (const Vmm__AttachNetRequest *)req;
+	struct control *control = data;
+	struct err err = ERR_INIT;
+
+	if (attach_net(call, request,
+		       devices_find(control->config.devices, DEVICE_NET, request->slot), &err) < 0)
+		rpc_fail(call, &err);
+	else
+		rpc_reply_empty(call);
+}
+
+static void handle_detach_net(struct rpc_call *call, const ProtobufCMessage *req, void *data)
+{
+	const Vmm__DetachNetRequest *request = (const Vmm__DetachNetRequest *)req;
+	struct control *control = data;
+	struct virtio_device *net;
+	struct err err = ERR_INIT;
+
+	net = devices_find(control->config.devices, DEVICE_NET, request->slot);
+	if (!net)
+		fail(call, ENOENT, "no such net slot");
+	else if (virtio_net_detach(net, &err) < 0)
+		rpc_fail(call, &err);
+	else
+		rpc_reply_empty(call);
+}
+
 /* --- metrics ------------------------------------------------------------------------------- */
 
 #define MAX_DEVICE_COUNTERS 256
@@ -227,6 +283,7 @@ static const struct rpc_method methods[] = {
 	{"Status", handle_status},          {"Pause", handle_pause},
 	{"Resume", handle_resume},          {"Stop", handle_stop},
 	{"AttachDisk", handle_attach_disk}, {"DetachDisk", handle_detach_disk},
+	{"AttachNet", handle_attach_net},   {"DetachNet", handle_detach_net},
 	{"Metrics", handle_metrics},
 };
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/slots.h"
+
 static void add_virtio(struct device_table *table, enum device_kind kind, unsigned index,
 		       unsigned place)
 {
@@ -29,6 +31,8 @@ void device_table_plan(struct device_table *table, bool vsock, unsigned disks)
 	add_virtio(table, DEVICE_RNG, 0, place++);
 	for (unsigned i = 0; i < disks; i++)
 		add_virtio(table, DEVICE_BLK, i, place++);
+	for (unsigned i = 0; i < NET_MAX_SLOTS; i++)
+		add_virtio(table, DEVICE_NET, i, place++);
 }
 
 int device_table_cmdline(const struct device_table *table, char *buf, size_t size)

@@ -5,9 +5,9 @@
  * virtio ones on its command line.
  *
  *	serial   ports 0x3f8  line 4
- *	virtio   0xd0000000 + 4 KiB * i, line 5 + i:  vsock, rng, disk slots 0, 1, …
+ *	virtio   0xd0000000 + 4 KiB * i, line 5 + i:  vsock, rng, disk slots 0, 1, …, net slot
  *
- * Kinds to come (balloon, mem, fs, net) find their place at the end of the table, so what is there
+ * Kinds to come (balloon, mem, fs) find their place at the end of the table, so what is there
  * keeps its address.
  */
 #ifndef VMM_DEVICE_H
@@ -34,7 +34,7 @@ struct vm;
 #define DEVICE_VIRTIO_GSI  5
 #define DEVICE_GSI_LAST    23
 
-enum device_kind { DEVICE_SERIAL, DEVICE_VSOCK, DEVICE_RNG, DEVICE_BLK, DEVICE_KINDS };
+enum device_kind { DEVICE_SERIAL, DEVICE_VSOCK, DEVICE_RNG, DEVICE_BLK, DEVICE_NET, DEVICE_KINDS };
 
 struct device_slot {
 	enum device_kind kind;
@@ -58,6 +58,7 @@ struct devices_config {
 	const struct device_table *table;
 	const struct serial_sink *console;
 	int vsock_dirfd; /* borrowed, outlives the devices */
+	unsigned cpus;   /* no device has more queues of a kind than would be used */
 };
 
 int devices_create(struct vm *vm, struct loop *loop, const struct devices_config *config,

@@ -6,12 +6,14 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "common/slots.h"
 #include "vmm/blk_io.h"
 #include "vmm/device.h"
 #include "vmm/i8042.h"
 #include "vmm/virtio.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/virtio_mmio.h"
+#include "vmm/virtio_net.h"
 #include "vmm/virtio_rng.h"
 #include "vmm/virtio_vsock.h"
 #include "vmm/vm.h"
@@ -20,10 +22,8 @@
 #define GUEST_CID 3
 
 static const char *const device_names[] = {
-	[DEVICE_SERIAL] = "serial",
-	[DEVICE_VSOCK] = "vsock",
-	[DEVICE_RNG] = "rng",
-	[DEVICE_BLK] = "blk",
+	[DEVICE_SERIAL] = "serial", [DEVICE_VSOCK] = "vsock", [DEVICE_RNG] = "rng",
+	[DEVICE_BLK] = "blk",       [DEVICE_NET] = "net",
 };
 static_assert(ARRAY_SIZE(device_names) == DEVICE_KINDS, "a name for each kind");
 
@@ -75,6 +75,14 @@ static int create_blk(struct devices *devices, unsigned slot, struct virtio_devi
 	return virtio_blk_create(slot, devices->blk_io, ret);
 }
 
+static int create_net(struct devices *devices, unsigned slot, struct virtio_device **ret)
+{
+	unsigned cpus = devices->config->cpus;
+
+	return virtio_net_create(devices->loop, slot, cpus < NET_MAX_PAIRS ? cpus : NET_MAX_PAIRS,
+				 ret);
+}
+
 static int create_virtio(struct devices *devices, const struct device_slot *slot,
 			 struct virtio_device **ret)
 {
@@ -86,6 +94,8 @@ static int create_virtio(struct devices *devices, const struct device_slot *slot
 		return virtio_rng_create(ret);
 	case DEVICE_BLK:
 		return create_blk(devices, slot->index, ret);
+	case DEVICE_NET:
+		return create_net(devices, slot->index, ret);
 	default:
 		return -EINVAL;
 	}
@@ -183,14 +193,8 @@ void devices_each_counter(struct devices *devices,
 		const struct virtio_device *virtio = device->virtio;
 
 		for (unsigned k = 0; virtio && k < virtio->ops->n_counters; k++) {
-			/* Only of disks there are several. */
-			if (device->slot.kind == DEVICE_BLK)
-				snprintf(name, sizeof(name), "blk%u.%s", device->slot.index,
-					 virtio->ops->counters[k].name);
-			else
-				snprintf(name, sizeof(name), "%s.%s",
-					 device_names[device->slot.kind],
-					 virtio->ops->counters[k].name);
+			snprintf(name, sizeof(name), "%s.%s", virtio->name,
+				 virtio->ops->counters[k].name);
 			fn(data, name, virtio_counter(virtio, k));
 		}
 	}

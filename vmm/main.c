@@ -208,6 +208,7 @@ static int stage_devices(struct vmm *vmm, uint64_t entry, struct err *err)
 		.table = &vmm->table,
 		.console = &sink,
 		.vsock_dirfd = vmm->files.vsock_dir,
+		.cpus = vmm->config.cpus,
 	};
 	int r;
 

@@ -68,6 +68,12 @@ int virtq_pop(struct virtq *vq, struct virtq_chain *chain);
 void virtq_unpop(struct virtq *vq);
 /* Returns a chain with written bytes of its in segments filled. */
 void virtq_push(struct virtq *vq, uint16_t head, uint32_t written);
+/* The same for several chains that the driver must see together. */
+struct virtq_used {
+	uint16_t head;
+	uint32_t written;
+};
+void virtq_push_all(struct virtq *vq, const struct virtq_used *used, unsigned n);
 /* Whether the driver wants an interrupt for what was pushed since the last call. */
 bool virtq_should_notify(struct virtq *vq);
 /* Asks for (or, as a hint, against) notifications; true: a chain is waiting, go on popping. */

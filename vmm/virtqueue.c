@@ -215,17 +215,25 @@ void virtq_unpop(struct virtq *vq)
 	vq->next_avail--;
 }
 
-void virtq_push(struct virtq *vq, uint16_t head, uint32_t written)
+void virtq_push_all(struct virtq *vq, const struct virtq_used *used, unsigned n)
 {
-	struct vring_used_elem elem = {.id = htole32(head), .len = htole32(written)};
-
 	if (!vq->ready)
 		return;
-	memcpy((uint8_t *)vq->used + 4 + sizeof(elem) * (vq->next_used & (vq->size - 1)), &elem,
-	       sizeof(elem));
-	vq->next_used++;
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_used_elem elem = {.id = htole32(used[i].head),
+					       .len = htole32(used[i].written)};
+
+		memcpy((uint8_t *)vq->used + 4 + sizeof(elem) * (vq->next_used & (vq->size - 1)),
+		       &elem, sizeof(elem));
+		vq->next_used++;
+	}
 	__atomic_store_n((uint16_t *)((uint8_t *)vq->used + 2), htole16(vq->next_used),
 			 __ATOMIC_RELEASE);
+}
+
+void virtq_push(struct virtq *vq, uint16_t head, uint32_t written)
+{
+	virtq_push_all(vq, &(struct virtq_used){.head = head, .written = written}, 1);
 }
 
 bool virtq_should_notify(struct virtq *vq)
