@@ -118,8 +118,8 @@ refused bzimage-cut "cut short" --kernel "$work/cut-bz"
 refused kernel-missing "No such file" --kernel "$work/nothing"
 refused kernel-is-directory "regular file" --kernel "$work"
 refused kernel-closed-fd "fd:33" --kernel fd:33
-refused initrd-too-large "does not fit\|do not fit" --kernel "$vmlinux" --memory 48m --initrd "$vmlinux"
-refused memory-too-small "needs memory" --kernel "$vmlinux" --memory 32m
+refused initrd-too-large "does not fit\|do not fit" --kernel "$vmlinux" --memory 32m --initrd "$vmlinux"
+refused memory-too-small "memory" --kernel "$vmlinux" --memory 16m
 refused cmdline-too-long "cmdline" --kernel "$vmlinux" --cmdline "$(printf 'x%.0s' {1..2100})"
 refused kvm-is-not-kvm "kvm" --kernel "$vmlinux" --kvm /dev/null
 refused option-unknown "nonsense" --nonsense
