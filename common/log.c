@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int log_fd = STDERR_FILENO;
+static int log_fd = STDERR_FILENO, log_copy_fd = -1;
 static enum log_level log_max = LOG_WARN;
 static const char *log_program = "sbx";
 
@@ -25,6 +25,11 @@ void log_open(int fd, enum log_level level, const char *program)
 	log_fd = fd;
 	log_max = level;
 	log_program = program;
+}
+
+void log_copy_to(int fd)
+{
+	log_copy_fd = fd;
 }
 
 bool log_enabled(enum log_level level)
@@ -55,7 +60,8 @@ static __attribute__((format(printf, 2, 0))) void emit(enum log_level level, con
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = ' ';
 	line[n++] = '\n';
-	if (write(log_fd, line, n) < 0) {
+	if (write(log_fd, line, n) < 0 ||
+	    (log_copy_fd >= 0 && level <= LOG_WARN && write(log_copy_fd, line, n) < 0)) {
 		/* Nowhere left to say it. */
 	}
 	errno = saved;

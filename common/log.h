@@ -13,6 +13,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Logs to fd (borrowed) from now on, under the given program name. Before: stderr, LOG_WARN. */
 void log_open(int fd, enum log_level level, const char *program);
+/* Warnings and errors also go to fd (borrowed, may refuse to take them); -1: no more. */
+void log_copy_to(int fd);
 bool log_enabled(enum log_level level);
 
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

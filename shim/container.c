@@ -24,10 +24,12 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/opts.h"
+#include "shim/group.h"
 #include "shim/image.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "shim/spec_guest.h"
+#include "shim/task_events.h"
 
 #define TIMEOUT_GRACE_NS (2 * 1000000000ull)
 
@@ -76,7 +78,12 @@ static int read_bundle(struct container *container, struct err *err)
 	if (r < 0)
 		return err_set_errno(err, -r, "%s", path);
 	r = spec_parse(text, size, &container->spec, err);
-	return r < 0 ? r : spec_guest_build(container->spec, &container->guest_spec, err);
+	if (r < 0)
+		return r;
+	/* It runs nothing, so most of what its spec says is about a process that will never be. */
+	container->sandbox = group_is_sandbox(container->spec);
+	return container->sandbox ? 0
+				  : spec_guest_build(container->spec, &container->guest_spec, err);
 }
 
 static void on_kill_answer(const ProtobufCMessage *reply, const struct err *err, void *data)
@@ -86,7 +93,7 @@ static void on_kill_answer(const ProtobufCMessage *reply, const struct err *err,
 		log_info("kill: %s", err->msg);
 }
 
-static void send_kill(struct container *container, uint32_t signo, bool all)
+void container_kill(struct container *container, uint32_t signo, bool all)
 {
 	Agent__KillRequest request = AGENT__KILL_REQUEST__INIT;
 
@@ -103,7 +110,7 @@ static void on_timeout(struct source *source, uint32_t events, void *data)
 
 	if (container->init.state == PROCESS_STOPPED)
 		return;
-	send_kill(container, container->timed_out ? SIGKILL : SIGTERM, container->timed_out);
+	container_kill(container, container->timed_out ? SIGKILL : SIGTERM, container->timed_out);
 	if (container->timed_out)
 		process_killed(&container->init);
 	else
@@ -139,8 +146,9 @@ static int open_parts(struct container *container, const Task__CreateTaskRequest
 		r = read_bundle(container, err);
 	if (r == 0)
 		r = read_timeout(container, err);
-	if (r == 0)
-		r = rootfs_plan(req->rootfs, req->n_rootfs, &container->rootfs, err);
+	if (r < 0 || container->sandbox)
+		return r;
+	r = rootfs_plan(req->rootfs, req->n_rootfs, &container->rootfs, err);
 	if (r < 0)
 		return r;
 	container->image_fd = image_open(container->rootfs.image, err);
@@ -156,7 +164,7 @@ int container_create(struct shim *shim, const Task__CreateTaskRequest *req, stru
 	if (!container)
 		return err_set(err, ENOMEM, "out of memory");
 	container->shim = shim;
-	container->image_fd = -1;
+	container->image_fd = container->slot = -1;
 	container->id = strdup(req->id);
 	container->bundle = strdup(req->bundle);
 	list_init(&container->link);
@@ -170,6 +178,7 @@ int container_create(struct shim *shim, const Task__CreateTaskRequest *req, stru
 		return r;
 	}
 	container->create = call;
+	container->request = req;
 	*ret = container;
 	return 0;
 }
@@ -191,34 +200,47 @@ void container_free(struct container *container)
 	source_remove(container->timeout);
 	spec_free(container->spec);
 	close_fd(&container->image_fd);
+	if (container->slot >= 0)
+		shim_free_slot(container->shim, container->slot);
 	free(container->id);
 	free(container->bundle);
 	free(container);
 }
 
+static void answer_create(struct container *container)
+{
+	Task__CreateTaskResponse response = TASK__CREATE_TASK_RESPONSE__INIT;
+
+	spec_free(TAKE_PTR(container->spec));
+	container->guest_spec = NULL;
+	container->state = CONTAINER_CREATED;
+	task_event_created(container, TAKE_PTR(container->request));
+	response.pid = (uint32_t)container->shim->sandbox.hv->pid;
+	rpc_reply(TAKE_PTR(container->create), &response.base);
+}
+
+static void fail_create(struct container *container, const struct err *err)
+{
+	rpc_fail(TAKE_PTR(container->create), err);
+	container_free(container);
+}
+
 static void on_created(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	struct container *container = data;
-	Task__CreateTaskResponse response = TASK__CREATE_TASK_RESPONSE__INIT;
-	struct shim *shim = container->shim;
 
 	if (!container->create)
 		return;
 	if (err) {
-		rpc_fail(TAKE_PTR(container->create), err);
-		container_free(container);
+		fail_create(container, err);
 		return;
 	}
-	stages_mark(&shim->sandbox.stages, "rootfs mounted");
-	spec_free(TAKE_PTR(container->spec));
-	container->guest_spec = NULL;
-	container->state = CONTAINER_CREATED;
+	stages_mark(&container->shim->sandbox.stages, "rootfs mounted");
 	process_watch(&container->init);
-	response.pid = (uint32_t)shim->sandbox.hv->pid;
-	rpc_reply(TAKE_PTR(container->create), &response.base);
+	answer_create(container);
 }
 
-void container_enter(struct container *container)
+static void create_in_guest(struct container *container)
 {
 	Agent__CreateRequest request = AGENT__CREATE_REQUEST__INIT;
 	Agent__Streams streams = AGENT__STREAMS__INIT;
@@ -227,7 +249,7 @@ void container_enter(struct container *container)
 	struct err err = ERR_INIT;
 	int r;
 
-	rootfs_message_fill(&container->rootfs, 0, &rootfs);
+	rootfs_message_fill(&container->rootfs, (uint32_t)container->slot, &rootfs);
 	request.id = container->id;
 	request.rootfs = &rootfs.rootfs;
 	request.spec = container->guest_spec;
@@ -239,8 +261,50 @@ void container_enter(struct container *container)
 	if (r == 0)
 		return;
 	err_set_errno(&err, -r, "cannot ask the agent for a container");
-	rpc_fail(TAKE_PTR(container->create), &err);
-	container_free(container);
+	fail_create(container, &err);
+}
+
+static void on_attached(const struct err *err, void *data)
+{
+	struct container *container = data;
+
+	if (!container->create)
+		return;
+	if (err)
+		fail_create(container, err);
+	else
+		create_in_guest(container);
+}
+
+void container_enter(struct container *container)
+{
+	const struct hypervisor_disk disk = {.fd = container->image_fd, .readonly = true};
+	struct hypervisor *hv = container->shim->sandbox.hv;
+	struct err err = ERR_INIT;
+	int r;
+
+	if (container->sandbox) {
+		answer_create(container);
+		return;
+	}
+	/* The pod's first container's image was there from the start. */
+	if (container->slot >= 0) {
+		create_in_guest(container);
+		return;
+	}
+	container->slot = shim_take_slot(container->shim);
+	if (container->slot < 0)
+		r = err_set(&err, ENOSPC, "all disk slots of the pod are taken");
+	else if (!hv->ops->attach_disk)
+		r = err_set(&err, ENOSYS, "hypervisor %s: no disks while it runs", hv->ops->name);
+	else
+		r = hv->ops->attach_disk(hv, (unsigned)container->slot, &disk, on_attached,
+					 container);
+	if (r == 0)
+		return;
+	if (!err.code)
+		err_set_errno(&err, -r, "cannot attach the root file system");
+	fail_create(container, &err);
 }
 
 void container_fail(struct container *container, const struct err *err)

@@ -38,11 +38,15 @@ struct container {
 	struct rpc_call
 		*create; /* the call of Create, while it is open; owns what rootfs points at */
 	struct rootfs_plan rootfs;
+	int slot;     /* the image's disk slot; -1: none yet */
 	int image_fd; /* keeps the image locked while the VM uses it */
 	uint64_t timeout_ns;
 	struct source *timeout;
 	bool timed_out;
 	bool paused;
+	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
+	struct rpc_call *delete;                /* a Delete that waits for init's end */
+	const Task__CreateTaskRequest *request; /* of create, while that is open */
 };
 
 /* Reads the bundle and opens streams and image; the guest knows nothing yet. call is kept. */
@@ -67,8 +71,17 @@ struct container *container_find(struct shim *shim, const char *id);
 /* exec_id "": init. */
 struct process *container_find_process(struct container *container, const char *exec_id);
 
+/*
+ * process.c asks when both halves of an exit are there: whether it may become STOPPED. An init waits
+ * for its execs, whose end it is, too.
+ */
+bool container_process_may_stop(struct process *process);
 /* process.c tells: the process is in state STOPPED now; its waiters hear of it next. */
 void container_process_stopped(struct process *process);
+/* And now they have. May free the process. */
+void container_process_settled(struct process *process);
+/* Signals init, or all of the container's processes. What comes of it is seen in their ends. */
+void container_kill(struct container *container, uint32_t signo, bool all);
 
 Google__Timestamp *container_timestamp(uint64_t ns, Google__Timestamp *ret);
 

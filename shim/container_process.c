@@ -10,6 +10,7 @@
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "shim/spec_guest.h"
+#include "shim/task_events.h"
 
 #define TIMEOUT_STATUS 124
 #define MAX_EXECS      256
@@ -25,6 +26,7 @@ static void on_started(const ProtobufCMessage *reply, const struct err *err, voi
 	if (!process->start)
 		return;
 	if (err) {
+		process->never_ran = true;
 		/* Init's exit status comes from the agent, 126 or 127, as it would by a shell. */
 		rpc_fail(TAKE_PTR(process->start), err);
 		if (!init)
@@ -33,6 +35,7 @@ static void on_started(const ProtobufCMessage *reply, const struct err *err, voi
 	}
 	if (process->state == PROCESS_STARTING)
 		process->state = PROCESS_RUNNING;
+	task_event_started(process);
 	if (init) {
 		stages_mark(&shim->sandbox.stages, "process started");
 		shim->record.status = RECORD_RUNNING;
@@ -80,6 +83,10 @@ void container_start_process(struct process *process, struct rpc_call *call)
 
 	process->state = PROCESS_STARTING;
 	process->start = call;
+	if (process->container->sandbox) {
+		on_started(NULL, NULL, process);
+		return;
+	}
 	r = ask_start(process);
 	if (r == 0)
 		return;
@@ -123,6 +130,7 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 		return r;
 	}
 	list_append(&container->execs, &process->link);
+	task_event_exec_added(process);
 	return 0;
 }
 
@@ -139,6 +147,8 @@ static void finish_deletion(struct process *process, struct rpc_call *call)
 
 	response.exit_status = process->exit_status;
 	response.exited_at = container_timestamp(process->exited_at_ns, &at);
+	response.pid = container->shim->sandbox.hv ? (uint32_t)container->shim->sandbox.hv->pid : 0;
+	task_event_deleted(process);
 	rpc_reply(call, &response.base);
 	if (process == &container->init) {
 		container_free(container);
@@ -159,6 +169,15 @@ static void on_deleted(const ProtobufCMessage *reply, const struct err *err, voi
 	finish_deletion(deletion.process, deletion.call);
 }
 
+/* A sandbox container and an exec that was only added are unknown there. */
+static bool is_in_guest(const struct process *process)
+{
+	const struct container *container = process->container;
+
+	return container->state == CONTAINER_CREATED && !container->sandbox &&
+	       (process == &container->init || process->state == PROCESS_STOPPED);
+}
+
 void container_delete_process(struct process *process, struct rpc_call *call)
 {
 	Agent__ProcessRequest request = AGENT__PROCESS_REQUEST__INIT;
@@ -173,7 +192,7 @@ void container_delete_process(struct process *process, struct rpc_call *call)
 	request.exec_id = process->exec_id;
 	if (deletion)
 		*deletion = (struct deletion){call, process};
-	if (!deletion || container->state != CONTAINER_CREATED ||
+	if (!deletion || !is_in_guest(process) ||
 	    agent_client_call(shim->sandbox.agent, "Delete", &request.base, 0, on_deleted,
 			      deletion) < 0) {
 		free(deletion);
@@ -181,22 +200,60 @@ void container_delete_process(struct process *process, struct rpc_call *call)
 	}
 }
 
-void container_process_stopped(struct process *process)
+bool container_process_may_stop(struct process *process)
 {
 	struct container *container = process->container;
-	struct shim *shim = container->shim;
+	struct list *it, *tmp;
+	bool may = true;
 
 	if (process != &container->init)
-		return;
+		return true;
+	/* They die with it, and their ends are told first; but what one of them holds up ends soon. */
+	list_for_each_safe (it, tmp, &container->execs) {
+		struct process *exec = list_entry(it, struct process, link);
+
+		if (exec->state == PROCESS_STARTING || exec->state == PROCESS_RUNNING) {
+			process_killed(exec);
+			may = false;
+		}
+	}
+	return may;
+}
+
+static void init_stopped(struct container *container)
+{
+	struct shim *shim = container->shim;
+	struct process *init = &container->init;
+
 	if (container->timeout)
 		source_arm(container->timeout, 0);
 	if (container->timed_out)
-		process->exit_status = TIMEOUT_STATUS;
+		init->exit_status = TIMEOUT_STATUS;
 	stages_mark(&shim->sandbox.stages, "exit");
 	shim->record.status = RECORD_STOPPED;
-	shim->record.exit_status = process->exit_status;
-	shim->record.exited_ns = process->exited_at_ns;
+	shim->record.exit_status = init->exit_status;
+	shim->record.exited_ns = init->exited_at_ns;
 	shim_save_record(shim);
 	if (shim->record.detached)
 		shim_shut_down(shim, NULL);
+}
+
+void container_process_stopped(struct process *process)
+{
+	struct container *container = process->container;
+
+	if (process == &container->init)
+		init_stopped(container);
+	if (!process->never_ran)
+		task_event_exited(process);
+}
+
+void container_process_settled(struct process *process)
+{
+	struct container *container = process->container;
+
+	if (process != &container->init)
+		process_stop_if_complete(&container->init);
+	else if (container->delete)
+		container_delete_process(process, TAKE_PTR(container->delete));
 }

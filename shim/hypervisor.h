@@ -21,6 +21,8 @@ struct hypervisor;
 struct loop;
 
 #define HYPERVISOR_MAX_DISKS 8
+/* Disk slots of every VM: the first disks fill some, what comes later takes the rest. */
+#define HYPERVISOR_SLOTS 4
 
 struct hypervisor_disk {
 	int fd;
@@ -63,6 +65,7 @@ struct hypervisor_ops {
 	/* fd stays the caller's. */
 	int (*attach_disk)(struct hypervisor *hv, unsigned slot, const struct hypervisor_disk *disk,
 			   hypervisor_done done, void *data);
+	int (*detach_disk)(struct hypervisor *hv, unsigned slot, hypervisor_done done, void *data);
 	int (*stages)(struct hypervisor *hv, hypervisor_stage stage, void *data);
 	/* The newest bytes of the guest's console, also after its end. Returns how many. */
 	size_t (*console)(struct hypervisor *hv, char *buf, size_t max);

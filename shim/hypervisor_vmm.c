@@ -250,6 +250,15 @@ static int vmm_attach_disk(struct hypervisor *hv, unsigned slot, const struct hy
 	return ask(vmm_of(hv), &inv, on_done, &(struct request){.done = done, .data = data});
 }
 
+static int vmm_detach_disk(struct hypervisor *hv, unsigned slot, hypervisor_done done, void *data)
+{
+	Vmm__DetachDiskRequest request = VMM__DETACH_DISK_REQUEST__INIT;
+	const struct rpc_invocation inv = {.method = "DetachDisk", .request = &request.base};
+
+	request.slot = slot;
+	return ask(vmm_of(hv), &inv, on_done, &(struct request){.done = done, .data = data});
+}
+
 static void on_status(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	const Vmm__StatusResponse *status = (const Vmm__StatusResponse *)reply;
@@ -280,6 +289,7 @@ const struct hypervisor_ops hypervisor_vmm = {
 	.pause = vmm_pause,
 	.resume = vmm_resume,
 	.attach_disk = vmm_attach_disk,
+	.detach_disk = vmm_detach_disk,
 	.stages = vmm_stages,
 	.console = vmm_console,
 	.destroy = vmm_destroy,

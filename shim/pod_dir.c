@@ -145,7 +145,7 @@ int pod_dir_open(const char *namespace, const char *id, struct pod_dir **ret, st
 
 int pod_dir_try_lock(struct pod_dir *pod)
 {
-	return lock(pod, LOCK_EX | LOCK_NB);
+	return pod->lock_fd >= 0 ? 0 : lock(pod, LOCK_EX | LOCK_NB);
 }
 
 int pod_dir_adopt_lock(struct pod_dir *pod, int lock_fd)

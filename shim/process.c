@@ -6,7 +6,7 @@
  *
  * A client that does not read holds up the second half for as long as it likes; it is its own
  * process that waits. A process that was killed is not to be held up so: its streams are dropped
- * DROP_NS after the signal.
+ * DROP_NS after the signal. An init becomes STOPPED after its execs (container_process_may_stop).
  */
 #include "shim/process.h"
 
@@ -57,17 +57,19 @@ static void stop(struct process *process)
 		reply(process, waiter->call);
 		free(waiter);
 	}
+	container_process_settled(process);
 }
 
-static void stop_if_complete(struct process *process)
+void process_stop_if_complete(struct process *process)
 {
-	if (process->agent_exited && stdio_is_drained(process->stdio))
+	if (process->agent_exited && stdio_is_drained(process->stdio) &&
+	    container_process_may_stop(process))
 		stop(process);
 }
 
 static void on_drained(struct stdio *stdio, void *data)
 {
-	stop_if_complete(data);
+	process_stop_if_complete(data);
 }
 
 static void on_drop(struct source *source, uint32_t events, void *data)
@@ -103,7 +105,7 @@ static void on_exit_reply(const ProtobufCMessage *msg, const struct err *err, vo
 	process->exit_status = response->exit_status & 0xff;
 	/* Our own clock: the guest's could say anything. */
 	process->exited_at_ns = realtime_ns();
-	stop_if_complete(process);
+	process_stop_if_complete(process);
 }
 
 int process_watch(struct process *process)

@@ -28,6 +28,7 @@ struct process {
 	struct spec *spec;         /* of an exec, until it starts */
 	bool agent_exited;         /* the guest's half of an exit */
 	bool killed;               /* SIGKILL was sent; see process_killed() */
+	bool never_ran;            /* its start has failed */
 	uint32_t exit_status;
 	uint64_t exited_at_ns;  /* CLOCK_REALTIME */
 	struct list waiters;    /* calls of Wait */
@@ -48,6 +49,9 @@ void process_wait(struct process *process, struct rpc_call *call);
 
 /* SIGKILL is on its way: output that nobody takes holds the end up for a short while only. */
 void process_killed(struct process *process);
+
+/* Makes it STOPPED where nothing holds that up any more. */
+void process_stop_if_complete(struct process *process);
 
 /* The process has ended, or never began, with status; streams are dropped. Tells the waiters. */
 void process_end(struct process *process, uint32_t status);

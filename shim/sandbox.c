@@ -199,7 +199,7 @@ static int start_vm(struct sandbox *sandbox, const struct sandbox_config *config
 		.cmdline = config->debug ? CMDLINE_DEBUG : CMDLINE_QUIET,
 		.memory = config->memory,
 		.cpus = config->cpus,
-		.slots = 4,
+		.slots = HYPERVISOR_SLOTS,
 		.n_disks = config->n_disks,
 		.vsock_dirfd = vsock_dirfd,
 		.log_fd = config->log_fd,

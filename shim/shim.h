@@ -17,6 +17,7 @@
 #include "shim/sandbox.h"
 
 struct loop;
+struct publisher;
 struct source;
 
 struct shim {
@@ -24,10 +25,12 @@ struct shim {
 	struct pod_dir *pod;
 	struct record record;
 	struct sandbox sandbox;
-	struct list containers; /* struct container */
-	struct list clients;    /* struct client */
+	struct list containers;      /* struct container */
+	struct list clients;         /* struct client */
+	struct publisher *publisher; /* to containerd; NULL: nobody wants events */
 	int listen_fd, log_fd;
 	struct source *listener, *linger, *closer;
+	uint32_t slots; /* disk slots taken, a bit each */
 	bool own_pod; /* one of sbx's own, namespace "sbx": it has a record, and paths are trusted */
 	bool closing;
 };
@@ -51,6 +54,10 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd);
 
 /* Ends the VM and, once every answer is written, the process. why: for the record; NULL: as asked. */
 void shim_shut_down(struct shim *shim, const char *why);
+
+/* A free disk slot of the VM, which is then taken; -1: none. Freeing also empties the slot. */
+int shim_take_slot(struct shim *shim);
+void shim_free_slot(struct shim *shim, int slot);
 
 /* Writes the record, where the pod has one. */
 void shim_save_record(struct shim *shim);

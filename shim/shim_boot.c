@@ -7,7 +7,9 @@
  * socket from the moment it exists.
  *
  * The socket lies in RUN/s under a hash of the pod's name. One that is there already is alive, and
- * then it is the answer, or left by a dead shim, and then it is replaced.
+ * then it is the answer, or left by a dead shim, and then it is replaced. That is how the containers
+ * of a pod find its shim: containerd runs start for each of them, and the bundle's annotations say
+ * which pod it is (group.h).
  */
 #include "shim/shim_boot.h"
 
@@ -26,11 +28,11 @@
 #include "common/loop.h"
 #include "common/opts.h"
 #include "shim/container.h"
+#include "shim/group.h"
 #include "shim/pod_dir.h"
 #include "shim/shim.h"
+#include "shim/spec.h"
 #include "task.pb-c.h"
-
-#define LOCK_WAIT_NS (2 * 1000000000ull)
 
 /* The descriptor that the environment names, -1 where it names none. It is unset: helpers of ours
  * must not take it for theirs. */
@@ -44,6 +46,24 @@ static int inherited_fd(const char *variable)
 		return -1;
 	unsetenv(variable);
 	return (int)fd;
+}
+
+int shim_find_group(const struct shim_flags *flags, const char *bundle, char ret[POD_ID_MAX + 1],
+		    struct err *err)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	size_t size;
+	int r;
+
+	snprintf(ret, POD_ID_MAX + 1, "%s", flags->id);
+	if (strcmp(flags->namespace, SHIM_OWN_NAMESPACE) == 0)
+		return 0;
+	if (asprintf(&path, "%s/config.json", bundle) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	r = io_read_file(AT_FDCWD, path, SPEC_MAX_BYTES, &text, &size);
+	if (r < 0)
+		return err_set_errno(err, -r, "%s", path);
+	return group_of(text, size, flags->id, ret, err);
 }
 
 static int open_pod(const struct shim_flags *flags, struct pod_dir **ret, struct err *err)
@@ -132,15 +152,60 @@ static int run_daemon(struct pod_dir *pod, int listen_fd, int client_fd, int log
 	return shim_serve(pod, listen_fd, client_fd, log_fd);
 }
 
-int shim_start(const struct shim_flags *flags, bool *ret_daemon, struct err *err)
+/* containerd makes a fifo for what a shim has to say and copies it to its own log. */
+static void open_containerd_log(void)
 {
+	int fd = open("log", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	/* Kept for the process's life. */
+	if (fd >= 0)
+		log_copy_to(fd);
+}
+
+/* containerd is not to be killed for want of memory; its shims are second to last. */
+static void set_oom_score(void)
+{
+	char text[16];
+	int parent = 0;
+	FILE *f = fopen("/proc/self/oom_score_adj", "re");
+
+	if (!f)
+		return;
+	if (fscanf(f, "%d", &parent) == 1 && parent < 0) {
+		snprintf(text, sizeof(text), "%d", parent + 1);
+		io_write_value(AT_FDCWD, "/proc/self/oom_score_adj", text);
+	}
+	fclose(f);
+}
+
+/* The answer's form is the caller's: since 1.7 containerd says which it understands. */
+static int print_address(const char *address, struct err *err)
+{
+	const char *text = getenv("MAX_SHIM_VERSION");
+	uint64_t version;
+
+	if (!text || parse_uint(text, &version) < 0)
+		printf("%s", address);
+	else
+		printf("{\"version\":%d,\"address\":\"%s\",\"protocol\":\"ttrpc\"}",
+		       version >= 3 ? 3 : 2, address);
+	return fflush(stdout) != 0 ? err_set_errno(err, errno, "cannot print the address") : 0;
+}
+
+int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *err)
+{
+	struct shim_flags pod_flags = *as_given, *flags = &pod_flags;
 	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
 	_cleanup_close_ int client_fd = inherited_fd(SHIM_ENV_CLIENT);
 	_cleanup_close_ int listen_fd = -1, log_fd = -1;
 	_cleanup_free_ char *address = NULL;
+	char group[POD_ID_MAX + 1];
 	pid_t pid;
-	int r = bind_socket(flags, &listen_fd, &address, err);
+	int r = shim_find_group(as_given, ".", group, err);
 
+	flags->id = group;
+	if (r == 0)
+		r = bind_socket(flags, &listen_fd, &address, err);
 	/* The bundle is our working directory; it gets the address that containerd reads back. */
 	if (r >= 0 && strcmp(flags->namespace, SHIM_OWN_NAMESPACE) != 0)
 		r = write_address(AT_FDCWD, address, err) < 0 ? -EIO : r;
@@ -157,59 +222,9 @@ int shim_start(const struct shim_flags *flags, bool *ret_daemon, struct err *err
 		return err_set_errno(err, errno, "cannot fork");
 	if (pid == 0) {
 		*ret_daemon = true;
+		open_containerd_log();
+		set_oom_score();
 		return run_daemon(TAKE_PTR(pod), TAKE_FD(listen_fd), TAKE_FD(client_fd), log_fd);
 	}
-	printf("%s", address);
-	if (fflush(stdout) != 0)
-		return err_set_errno(err, errno, "cannot print the address");
-	return 0;
-}
-
-/* --- delete ----------------------------------------------------------------------------------- */
-
-/* A shim that lives still holds the lock; its death frees it. */
-static int take_pod(struct pod_dir *pod)
-{
-	_cleanup_record_ struct record record = {0};
-	uint64_t begin = now_ns();
-	int r = pod_dir_try_lock(pod);
-
-	if (r == -EBUSY && pod_dir_read_record(pod, &record, NULL) == 0 && record.shim_pid > 0)
-		kill(record.shim_pid, SIGKILL);
-	while (r == -EBUSY && now_ns() - begin < LOCK_WAIT_NS) {
-		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-		r = pod_dir_try_lock(pod);
-	}
-	return r;
-}
-
-int shim_delete(const struct shim_flags *flags, struct err *err)
-{
-	Task__DeleteResponse response = TASK__DELETE_RESPONSE__INIT;
-	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
-	Google__Timestamp at;
-	struct timespec now;
-	uint8_t buf[64];
-	size_t n;
-	int r = pod_dir_open(flags->namespace, flags->id, &pod, err);
-
-	if (r == 0) {
-		r = take_pod(pod);
-		if (r == 0)
-			pod_dir_remove(pod, NULL);
-		else if (r != -ENOENT)
-			return err_set_errno(err, -r, "%s: cannot lock", pod->path);
-	} else if (r != -ENOENT) {
-		return r;
-	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	response.exit_status = 128 + SIGKILL;
-	response.exited_at = container_timestamp(
-		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, &at);
-	n = protobuf_c_message_get_packed_size(&response.base);
-	if (n > sizeof(buf))
-		return err_set(err, EMSGSIZE, "delete: the response is too long");
-	protobuf_c_message_pack(&response.base, buf);
-	r = io_write_full(STDOUT_FILENO, buf, n);
-	return r < 0 ? err_set_errno(err, -r, "cannot print the response") : 0;
+	return print_address(address, err);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "common/err.h"
+#include "shim/pod_dir.h"
 
 /* As containerd gives them. */
 struct shim_flags {
@@ -27,6 +28,10 @@ struct shim_flags {
  * sets *ret_daemon.
  */
 int shim_start(const struct shim_flags *flags, bool *ret_daemon, struct err *err);
+
+/* The pod that a container belongs to; sbx's own pods have one container, whose id is theirs. */
+int shim_find_group(const struct shim_flags *flags, const char *bundle, char ret[POD_ID_MAX + 1],
+		    struct err *err);
 
 /* Cleans up after a shim that died: ends what may be left, prints a DeleteResponse. */
 int shim_delete(const struct shim_flags *flags, struct err *err);

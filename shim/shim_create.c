@@ -59,7 +59,7 @@ static int read_config(const struct shim *shim, const struct container *containe
 		.memory = memory & ~4095ull,
 		.cpus = (unsigned)cpus,
 		.disks = {{.fd = container->image_fd, .readonly = true}},
-		.n_disks = 1,
+		.n_disks = container->image_fd >= 0,
 		.pod_dirfd = shim->pod->dirfd,
 		.pod_path = shim->pod->path,
 		.log_fd = shim->log_fd,
@@ -77,6 +77,9 @@ static int start_sandbox(struct shim *shim, struct container *container, struct 
 	struct sandbox_config config;
 	int r = read_config(shim, container, &config, err);
 
+	if (container->image_fd >= 0)
+		container->slot = shim_take_slot(shim);
+
 	if (r == 0)
 		r = sandbox_start(&shim->sandbox, &config, err);
 	if (r == 0) {
@@ -84,6 +87,21 @@ static int start_sandbox(struct shim *shim, struct container *container, struct 
 		shim_save_record(shim);
 	}
 	return r;
+}
+
+/* The pod's first container brings the VM; a later one enters it, now or when it is up. */
+static void admit(struct shim *shim, struct container *container, struct rpc_call *call)
+{
+	struct err err = ERR_INIT;
+
+	if (shim->sandbox.state == SANDBOX_NEW && start_sandbox(shim, container, &err) < 0) {
+		container_free(container);
+		rpc_fail(call, &err);
+		return;
+	}
+	list_append(&shim->containers, &container->link);
+	if (shim->sandbox.state == SANDBOX_READY)
+		container_enter(container);
 }
 
 void shim_handle_create(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -97,15 +115,12 @@ void shim_handle_create(struct rpc_call *call, const ProtobufCMessage *msg, void
 		fail(call, EINVAL, "not a valid id");
 	else if (container_find(shim, req->id))
 		fail(call, EEXIST, "the container exists already");
-	else if (shim->sandbox.state != SANDBOX_NEW)
-		fail(call, ENOSYS, "a second container in a pod: not supported");
+	else if (shim->sandbox.state == SANDBOX_DEAD)
+		rpc_fail(call, &shim->sandbox.why);
 	else if (req->checkpoint[0])
 		fail(call, ENOSYS, "restore from a checkpoint: not supported");
 	else if (container_create(shim, req, call, &container, &err) < 0)
 		rpc_fail(call, &err);
-	else if (start_sandbox(shim, container, &err) < 0) {
-		container_free(container);
-		rpc_fail(call, &err);
-	} else
-		list_append(&shim->containers, &container->link);
+	else
+		admit(shim, container, call);
 }

@@ -7,7 +7,8 @@
  *
  * The shutdown is deferred to the end of a turn, because it frees what the callers stand on. It ends
  * the VM first, which closes the agent's connection and so answers all that is open; then the record
- * and the directory; then every connection closes once its answers are written, within LINGER_NS.
+ * and the directory; then every connection closes once its answers are written, and the process ends
+ * once its events have reached containerd, all within LINGER_NS.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "shim/container.h"
+#include "shim/publisher.h"
 #include "shim/shim.h"
 
 #define LINGER_NS (2 * 1000000000ull)
@@ -35,6 +37,13 @@ static const struct rpc_service *const services[] = {
 
 /* --- clients ---------------------------------------------------------------------------------- */
 
+/* Every answer and every event is out. */
+static void exit_if_done(struct shim *shim)
+{
+	if (shim->closing && list_empty(&shim->clients) && publisher_is_idle(shim->publisher))
+		loop_exit(shim->loop, 0);
+}
+
 static void client_free(struct client *client)
 {
 	struct shim *shim = client->shim;
@@ -42,8 +51,7 @@ static void client_free(struct client *client)
 	list_remove(&client->link);
 	rpc_conn_close(client->conn);
 	free(client);
-	if (shim->closing && list_empty(&shim->clients))
-		loop_exit(shim->loop, 0);
+	exit_if_done(shim);
 }
 
 static void on_client_close(struct rpc_conn *conn, int why, void *data)
@@ -120,6 +128,32 @@ void shim_save_record(struct shim *shim)
 		log_error("%s", err.msg);
 }
 
+int shim_take_slot(struct shim *shim)
+{
+	for (int slot = 0; slot < HYPERVISOR_SLOTS; slot++) {
+		if (!(shim->slots & 1u << slot)) {
+			shim->slots |= 1u << slot;
+			return slot;
+		}
+	}
+	return -1;
+}
+
+static void on_detached(const struct err *err, void *data)
+{
+	if (err)
+		log_warn("detaching a disk: %s", err->msg);
+}
+
+void shim_free_slot(struct shim *shim, int slot)
+{
+	struct hypervisor *hv = shim->sandbox.hv;
+
+	shim->slots &= ~(1u << slot);
+	if (hv && shim->sandbox.state == SANDBOX_READY && hv->ops->detach_disk)
+		hv->ops->detach_disk(hv, (unsigned)slot, on_detached, NULL);
+}
+
 static void on_sandbox_ready(void *data)
 {
 	struct shim *shim = data;
@@ -176,6 +210,11 @@ static void on_linger(struct source *source, uint32_t events, void *data)
 	loop_exit(shim->loop, 0);
 }
 
+static void on_idle(void *data)
+{
+	exit_if_done(data);
+}
+
 static void on_closing(struct source *source, uint32_t events, void *data)
 {
 	struct shim *shim = data;
@@ -184,10 +223,11 @@ static void on_closing(struct source *source, uint32_t events, void *data)
 	source_remove(shim->listener);
 	shim->listener = NULL;
 	tear_down(shim);
-	if (list_empty(&shim->clients))
-		loop_exit(shim->loop, 0);
 	list_for_each_safe (it, tmp, &shim->clients)
 		rpc_conn_close_after_flush(list_entry(it, struct client, link)->conn);
+	if (shim->publisher)
+		publisher_on_idle(shim->publisher, on_idle, shim);
+	exit_if_done(shim);
 	source_arm(shim->linger, LINGER_NS);
 }
 
@@ -223,6 +263,16 @@ static int load_record(struct shim *shim, struct err *err)
 	return 0;
 }
 
+/* containerd says where it wants to hear of events; sbx's own clients ask instead. */
+static int set_up_events(struct shim *shim)
+{
+	const char *address = getenv("TTRPC_ADDRESS");
+
+	if (shim->own_pod || !address || !address[0])
+		return 0;
+	return publisher_create(shim->loop, address, shim->pod->namespace, &shim->publisher);
+}
+
 static int set_up(struct shim *shim, int client_fd, struct err *err)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -249,6 +299,9 @@ static int set_up(struct shim *shim, int client_fd, struct err *err)
 		r = add_client(shim, client_fd);
 	if (r < 0)
 		return err_set_errno(err, -r, "cannot set the shim up");
+	r = set_up_events(shim);
+	if (r < 0)
+		return err_set_errno(err, -r, "cannot set the way of events up");
 	sandbox_init(&shim->sandbox, shim->loop, &events);
 	stages_mark(&shim->sandbox.stages, "shim up");
 	return load_record(shim, err);
@@ -274,6 +327,7 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd)
 		r = loop_run(shim.loop);
 	list_for_each_safe (it, tmp, &shim.clients)
 		client_free(list_entry(it, struct client, link));
+	publisher_destroy(shim.publisher);
 	close_fd(&shim.listen_fd);
 	loop_destroy(shim.loop);
 	record_finish(&shim.record);

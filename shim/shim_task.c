@@ -16,6 +16,8 @@
 #include "common/version.h"
 #include "shim/container.h"
 #include "shim/shim.h"
+#include "shim/task_events.h"
+#include "shim/task_stats.h"
 #include "task.pb-c.h"
 
 static void fail(struct rpc_call *call, int code, const char *text)
@@ -170,9 +172,28 @@ static void handle_kill(struct rpc_call *call, const ProtobufCMessage *msg, void
 	request.exec_id = req->exec_id;
 	request.signal = req->signal;
 	request.all = req->all;
+	if (process->container->sandbox) {
+		process_end(process, 128 + req->signal);
+		rpc_reply_empty(call);
+		return;
+	}
 	if (req->signal == SIGKILL)
 		process_killed(process);
 	forward(shim, call, "Kill", &request.base, on_forwarded);
+}
+
+/* Its init waits for a start that will not come. */
+static void delete_created(struct container *container, struct rpc_call *call)
+{
+	if (container->state != CONTAINER_CREATED) {
+		fail(call, EBUSY, "the container is being created");
+		return;
+	}
+	container->delete = call;
+	if (container->sandbox)
+		process_end(&container->init, 128 + SIGKILL);
+	else
+		container_kill(container, SIGKILL, true);
 }
 
 static void handle_delete(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -182,10 +203,13 @@ static void handle_delete(struct rpc_call *call, const ProtobufCMessage *msg, vo
 
 	if (!process)
 		return;
-	if (process->state != PROCESS_STOPPED)
-		fail(call, EBUSY, "the process has not ended");
-	else
+	if (process->state == PROCESS_STOPPED ||
+	    (process->state == PROCESS_CREATED && req->exec_id[0]))
 		container_delete_process(process, call);
+	else if (process->state == PROCESS_CREATED && !process->container->delete)
+		delete_created(process->container, call);
+	else
+		fail(call, EBUSY, "the process has not ended");
 }
 
 static void handle_exec(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -202,6 +226,8 @@ static void handle_exec(struct rpc_call *call, const ProtobufCMessage *msg, void
 		fail(call, EEXIST, "an exec of that id exists already");
 	else if (container->init.state != PROCESS_RUNNING)
 		fail(call, EBUSY, "the container does not run");
+	else if (container->sandbox)
+		fail(call, EINVAL, "the pod's sandbox container has no processes");
 	else if (container_add_exec(container, req, call, &err) < 0)
 		rpc_fail(call, &err);
 	else
@@ -237,31 +263,34 @@ static void handle_close_io(struct rpc_call *call, const ProtobufCMessage *msg, 
 
 /* --- the container as a whole ----------------------------------------------------------------- */
 
-static void on_pids(const ProtobufCMessage *msg, const struct err *err, void *data)
+static void reply_pids(struct rpc_call *call, const uint32_t *pids, size_t n)
 {
-	const Agent__PidsResponse *pids = (const Agent__PidsResponse *)msg;
 	Task__PidsResponse response = TASK__PIDS_RESPONSE__INIT;
-	_cleanup_free_ Task__ProcessInfo *infos = NULL;
-	_cleanup_free_ Task__ProcessInfo **array = NULL;
+	_cleanup_free_ Task__ProcessInfo *infos = calloc(n + 1, sizeof(*infos));
+	_cleanup_free_ Task__ProcessInfo **array = calloc(n + 1, sizeof(*array));
 
-	if (err) {
-		rpc_fail(data, err);
-		return;
-	}
-	infos = calloc(pids->n_pids + 1, sizeof(*infos));
-	array = calloc(pids->n_pids + 1, sizeof(*array));
 	if (!infos || !array) {
-		fail(data, ENOMEM, "out of memory");
+		fail(call, ENOMEM, "out of memory");
 		return;
 	}
-	for (size_t i = 0; i < pids->n_pids; i++) {
+	for (size_t i = 0; i < n; i++) {
 		task__process_info__init(&infos[i]);
-		infos[i].pid = pids->pids[i];
+		infos[i].pid = pids[i];
 		array[i] = &infos[i];
 	}
 	response.processes = array;
-	response.n_processes = pids->n_pids;
-	rpc_reply(data, &response.base);
+	response.n_processes = n;
+	rpc_reply(call, &response.base);
+}
+
+static void on_pids(const ProtobufCMessage *msg, const struct err *err, void *data)
+{
+	const Agent__PidsResponse *pids = (const Agent__PidsResponse *)msg;
+
+	if (err)
+		rpc_fail(data, err);
+	else
+		reply_pids(data, pids->pids, pids->n_pids);
 }
 
 static void handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -269,11 +298,45 @@ static void handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void
 	const Task__PidsRequest *req = (const Task__PidsRequest *)msg;
 	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
 	struct shim *shim = shim_of(data);
+	uint32_t monitor = shim->sandbox.hv ? (uint32_t)shim->sandbox.hv->pid : 0;
+	struct process *init;
 
-	if (!find_running(shim, req->id, "", call))
+	init = find_running(shim, req->id, "", call);
+	if (!init)
 		return;
+	if (init->container->sandbox) {
+		reply_pids(call, &monitor, 1);
+		return;
+	}
 	request.id = req->id;
 	forward(shim, call, "Pids", &request.base, on_pids);
+}
+
+static void on_stats(const ProtobufCMessage *msg, const struct err *err, void *data)
+{
+	if (err)
+		rpc_fail(data, err);
+	else
+		task_stats_reply(data, (const Agent__StatsResponse *)msg, task_stats_legacy());
+}
+
+static void handle_stats(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	static const Agent__StatsResponse nothing = AGENT__STATS_RESPONSE__INIT;
+	const Task__StatsRequest *req = (const Task__StatsRequest *)msg;
+	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
+	struct shim *shim = shim_of(data);
+	struct process *init = find_running(shim, req->id, "", call);
+
+	if (!init)
+		return;
+	/* It has no processes, so it uses nothing. */
+	if (init->container->sandbox) {
+		task_stats_reply(call, &nothing, task_stats_legacy());
+		return;
+	}
+	request.id = req->id;
+	forward(shim, call, "Stats", &request.base, on_stats);
 }
 
 /* The container may be deleted before the agent's answer, so it is found again by its id. */
@@ -289,8 +352,10 @@ static void on_paused(const ProtobufCMessage *reply, const struct err *err, void
 	struct pausing *pausing = data;
 	struct container *container = container_find(pausing->shim, pausing->id);
 
-	if (!err && container)
+	if (!err && container) {
 		container->paused = pausing->pause;
+		task_event_paused(container, pausing->pause);
+	}
 	on_forwarded(reply, err, pausing->call);
 	free(pausing);
 }
@@ -303,7 +368,8 @@ static void pause_or_resume(struct rpc_call *call, struct shim *shim, char *id, 
 
 	if (!init)
 		return;
-	if (init->state != PROCESS_RUNNING || init->container->paused == pause) {
+	if (init->state != PROCESS_RUNNING || init->container->paused == pause ||
+	    init->container->sandbox) {
 		fail(call, EBUSY,
 		     pause ? "the container does not run" : "the container is not paused");
 		return;
@@ -362,7 +428,7 @@ static const struct rpc_method methods[] = {
 	{"Delete", handle_delete},    {"Pids", handle_pids},          {"Pause", handle_pause},
 	{"Resume", handle_resume},    {"Kill", handle_kill},          {"Exec", handle_exec},
 	{"ResizePty", handle_resize}, {"CloseIO", handle_close_io},   {"Wait", handle_wait},
-	{"Connect", handle_connect},  {"Shutdown", handle_shutdown},
+	{"Connect", handle_connect},  {"Shutdown", handle_shutdown},  {"Stats", handle_stats},
 };
 
 const struct rpc_service shim_task_service = {

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which pod a container belongs to, by its bundle's annotations as containerd's CRI, CRI-O, runc's
+ * shim and sbx-oci write them. Pure.
+ */
+#ifndef SHIM_GROUP_H
+#define SHIM_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+#include "shim/pod_dir.h"
+
+/*
+ * The id of the pod's first container, from a whole config.json: its own, id, where nothing says
+ * otherwise. Only the annotations are looked at; the rest is judged when the container is made.
+ */
+int group_of(const char *config, size_t size, const char *id, char ret[POD_ID_MAX + 1],
+	     struct err *err);
+
+struct spec;
+
+/* Whether the container stands for its pod and runs nothing itself: CRI's sandbox container. */
+bool group_is_sandbox(const struct spec *spec);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/task_stats.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/vfs.h>
+
+#include "common/cleanup.h"
+#include "common/rpc.h"
+#include "metrics1.pb-c.h"
+#include "metrics2.pb-c.h"
+#include "task.pb-c.h"
+
+bool task_stats_legacy(void)
+{
+	struct statfs fs;
+
+	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type != CGROUP2_SUPER_MAGIC;
+}
+
+static void reply(struct rpc_call *call, const ProtobufCMessage *metrics)
+{
+	Task__StatsResponse response = TASK__STATS_RESPONSE__INIT;
+	Google__Any any = GOOGLE__ANY__INIT;
+	size_t size = protobuf_c_message_get_packed_size(metrics);
+	_cleanup_free_ uint8_t *data = malloc(size + 1);
+	struct err err = ERR_INIT;
+
+	if (!data) {
+		err_set(&err, ENOMEM, "out of memory");
+		rpc_fail(call, &err);
+		return;
+	}
+	any.type_url = (char *)(uintptr_t)metrics->descriptor->name;
+	any.value.len = protobuf_c_message_pack(metrics, data);
+	any.value.data = data;
+	response.stats = &any;
+	rpc_reply(call, &response.base);
+}
+
+static void reply_v2(struct rpc_call *call, const Agent__StatsResponse *s)
+{
+	Metrics2__Metrics metrics = METRICS2__METRICS__INIT;
+	Metrics2__PidsStat pids = METRICS2__PIDS_STAT__INIT;
+	Metrics2__CPUStat cpu = METRICS2__CPUSTAT__INIT;
+	Metrics2__MemoryStat memory = METRICS2__MEMORY_STAT__INIT;
+	Metrics2__MemoryEvents events = METRICS2__MEMORY_EVENTS__INIT;
+
+	pids.current = s->pids;
+	pids.limit = s->pids_limit;
+	cpu.usage_usec = s->cpu_usage_usec;
+	cpu.user_usec = s->cpu_user_usec;
+	cpu.system_usec = s->cpu_system_usec;
+	cpu.nr_periods = s->nr_periods;
+	cpu.nr_throttled = s->nr_throttled;
+	cpu.throttled_usec = s->throttled_usec;
+	memory.usage = s->memory_usage;
+	memory.usage_limit = s->memory_limit;
+	memory.swap_usage = s->swap_usage;
+	memory.swap_limit = s->swap_limit;
+	memory.anon = s->memory_anon;
+	memory.file = s->memory_file;
+	memory.inactive_file = s->inactive_file;
+	memory.active_file = s->active_file;
+	memory.pgfault = s->pgfault;
+	memory.pgmajfault = s->pgmajfault;
+	events.oom = s->oom;
+	events.oom_kill = s->oom_kill;
+	metrics.pids = &pids;
+	metrics.cpu = &cpu;
+	metrics.memory = &memory;
+	metrics.memory_events = &events;
+	reply(call, &metrics.base);
+}
+
+static void reply_v1(struct rpc_call *call, const Agent__StatsResponse *s)
+{
+	Metrics1__Metrics metrics = METRICS1__METRICS__INIT;
+	Metrics1__PidsStat pids = METRICS1__PIDS_STAT__INIT;
+	Metrics1__CPUStat cpu = METRICS1__CPUSTAT__INIT;
+	Metrics1__CPUUsage usage = METRICS1__CPUUSAGE__INIT;
+	Metrics1__Throttle throttle = METRICS1__THROTTLE__INIT;
+	Metrics1__MemoryStat memory = METRICS1__MEMORY_STAT__INIT;
+	Metrics1__MemoryEntry used = METRICS1__MEMORY_ENTRY__INIT;
+	Metrics1__MemoryEntry swap = METRICS1__MEMORY_ENTRY__INIT;
+
+	pids.current = s->pids;
+	pids.limit = s->pids_limit;
+	usage.total = s->cpu_usage_usec * 1000;
+	usage.user = s->cpu_user_usec * 1000;
+	usage.kernel = s->cpu_system_usec * 1000;
+	throttle.periods = s->nr_periods;
+	throttle.throttled_periods = s->nr_throttled;
+	throttle.throttled_time = s->throttled_usec * 1000;
+	cpu.usage = &usage;
+	cpu.throttling = &throttle;
+	memory.cache = s->memory_file;
+	memory.rss = s->memory_anon;
+	memory.pg_fault = s->pgfault;
+	memory.pg_maj_fault = s->pgmajfault;
+	memory.inactive_file = memory.total_inactive_file = s->inactive_file;
+	memory.active_file = memory.total_active_file = s->active_file;
+	used.usage = s->memory_usage;
+	used.limit = s->memory_limit;
+	/* v1 counts memory and swap together. */
+	swap.usage = s->memory_usage + s->swap_usage;
+	swap.limit = s->swap_limit;
+	memory.usage = &used;
+	memory.swap = &swap;
+	metrics.pids = &pids;
+	metrics.cpu = &cpu;
+	metrics.memory = &memory;
+	reply(call, &metrics.base);
+}
+
+void task_stats_reply(struct rpc_call *call, const Agent__StatsResponse *stats, bool legacy)
+{
+	if (legacy)
+		reply_v1(call, stats);
+	else
+		reply_v2(call, stats);
+}

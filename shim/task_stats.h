@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the agent's numbers to the metrics message that containerd expects on this host. */
+#ifndef SHIM_TASK_STATS_H
+#define SHIM_TASK_STATS_H
+
+#include <stdbool.h>
+
+#include "agent.pb-c.h"
+
+struct rpc_call;
+
+/* Answers a Task.Stats. legacy: the form for cgroup v1. */
+void task_stats_reply(struct rpc_call *call, const Agent__StatsResponse *stats, bool legacy);
+
+/* Whether this host's cgroups are v1 or hybrid, so that clients expect the legacy form. */
+bool task_stats_legacy(void);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "shim/group.h"
+
+static int of(const char *config, char ret[POD_ID_MAX + 1])
+{
+	struct err err = ERR_INIT;
+
+	return group_of(config, strlen(config), "own", ret, &err);
+}
+
+Test(group, default_is_its_own)
+{
+	char id[POD_ID_MAX + 1];
+
+	cr_assert_eq(of("{}", id), 0);
+	cr_assert_str_eq(id, "own");
+	cr_assert_eq(of("{\"annotations\":{\"a\":\"b\"}}", id), 0);
+	cr_assert_str_eq(id, "own");
+}
+
+Test(group, by_annotation)
+{
+	char id[POD_ID_MAX + 1];
+
+	cr_assert_eq(of("{\"annotations\":{\"io.kubernetes.cri.sandbox-id\":\"pod\"}}", id), 0);
+	cr_assert_str_eq(id, "pod");
+	cr_assert_eq(of("{\"annotations\":{\"io.kubernetes.cri-o.SandboxID\":\"crio\"}}", id), 0);
+	cr_assert_str_eq(id, "crio");
+	cr_assert_eq(of("{\"annotations\":{\"io.kubernetes.cri.sandbox-id\":\"pod\","
+			"\"io.containerd.runc.v2.group\":\"group\"}}",
+			id),
+		     0);
+	cr_assert_str_eq(id, "group");
+}
+
+Test(group, refuses)
+{
+	char id[POD_ID_MAX + 1];
+
+	cr_assert_eq(of("{", id), -EINVAL);
+	cr_assert_eq(of("{\"annotations\":{\"sbx.pod\":\"../x\"}}", id), -EINVAL);
+	cr_assert_eq(of("[]", id), 0);
+	cr_assert_str_eq(id, "own");
+}
