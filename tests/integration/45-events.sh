@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The shim under containerd's contract: random sequences of calls, and whether each event comes, once,
+# in order, with the right status. The same judge judges runc's shim.
+set -u
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+case $size in full) rounds=1000 ;; small) rounds=10 ;; *) rounds=100 ;; esac
+rounds=${SBX_ROUNDS:-$rounds}
+seed=${SBX_SEED:-1}
+
+lives() { # NAME SHIM ROOTFS
+	mkdir "$work/$1"
+	"$build/tests/host_events" "$2" "$3" "$work/$1" "$rounds" "$seed" >"$work/out" 2>"$work/err"
+	status=$?
+	grep '^#' "$work/out" | head -n 20
+	check "$1: $rounds lives, seed $seed" '[ $status = 0 ]'
+}
+
+lives sbx "$build/bin/containerd-shim-sbx-v2" "$build/share/builtin.erofs"
+check "nothing is left" '! leftovers'
+finish
