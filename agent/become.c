@@ -12,12 +12,14 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <termios.h>
 
@@ -160,6 +162,17 @@ static int load_privileged(const struct seccomp *seccomp, struct err *err)
 	return r < 0 ? err_set_errno(err, -r, "loading the seccomp filter") : 0;
 }
 
+/*
+ * The user's own from here on, as new as the process: whatever keys lie in the agent's are not the
+ * container's to see.
+ */
+static int join_keyring(struct err *err)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		return err_set_errno(err, errno, "a session keyring");
+	return 0;
+}
+
 static int become_user(const struct passwd_user *user, struct err *err)
 {
 	if (setgroups(user->n_groups, user->groups) < 0)
@@ -168,7 +181,7 @@ static int become_user(const struct passwd_user *user, struct err *err)
 		return err_set_errno(err, errno, "becoming group %u", user->gid);
 	if (setresuid(user->uid, user->uid, user->uid) < 0)
 		return err_set_errno(err, errno, "becoming user %u", user->uid);
-	return 0;
+	return join_keyring(err);
 }
 
 static int drop_rights(const struct child_args *args, const struct passwd_user *user,
@@ -230,6 +243,9 @@ static int become(const struct child_args *args, int root_fd, int tty_fd, char *
 	if (r < 0)
 		return r;
 	umask(process->umask);
+	r = tune_apply(&process->tune, args->personality, err);
+	if (r < 0)
+		return r;
 	return drop_rights(args, &user, err);
 }
 

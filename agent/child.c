@@ -22,6 +22,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -212,10 +213,34 @@ run_init(const struct child_args *args, int rootfs_fd, int sync_fd)
 	child_become(args, root, tty);
 }
 
+/*
+ * Offsets are set before anybody is in the namespace: so it is not made by the clone, but one that the
+ * next child enters.
+ */
+static int make_time_namespace(const struct plan *plan, struct err *err)
+{
+	if (!(plan->namespaces & CLONE_NEWTIME))
+		return 0;
+	if (unshare(CLONE_NEWTIME) < 0)
+		return err_set_errno(err, errno, "time namespace");
+	for (size_t i = 0; i < plan->n_time_offsets; i++) {
+		const struct plan_time_offset *offset = &plan->time_offsets[i];
+		char text[80];
+		int r;
+
+		snprintf(text, sizeof(text), "%s %" PRId64 " %u", offset->clock, offset->secs,
+			 offset->nanosecs);
+		r = io_write_value(AT_FDCWD, "/proc/self/timens_offsets", text);
+		if (r < 0)
+			return err_set_errno(err, -r, "linux.timeOffsets.%s", offset->clock);
+	}
+	return 0;
+}
+
 /* The helper of a container. */
 static void __attribute__((noreturn)) run_helper(const struct child_args *args)
 {
-	uint64_t flags = args->plan->namespaces & ~(uint64_t)CLONE_NEWCGROUP;
+	uint64_t flags = args->plan->namespaces & ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
 	struct err err = ERR_INIT;
 	int rootfs_fd, pidfd = -1, sync[2];
 	pid_t pid;
@@ -225,7 +250,8 @@ static void __attribute__((noreturn)) run_helper(const struct child_args *args)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	}
 	rootfs_fd = rootfs_mount(args->rootfs, &err);
-	if (rootfs_fd < 0)
+	if (rootfs_fd < 0 || mount_make_devices(args->plan, &err) < 0 ||
+	    make_time_namespace(args->plan, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
 		err_set_errno(&err, errno, "socket pair");
@@ -282,6 +308,7 @@ pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
 		.pidfd = (uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 	};
+	struct err err = ERR_INIT;
 	int keep[] = {args->report_fd, args->cgroup_fd, args->init_pidfd,
 		      args->stdio[0],  args->stdio[1],  args->stdio[2]};
 	pid_t pid;
@@ -301,5 +328,7 @@ pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
 	set_oom_score(args->process->oom_score_adj);
 	if (args->plan)
 		run_helper(args);
+	if (tune_apply_initial(&args->process->tune, &err) < 0)
+		report_fail(args->report_fd, &err, EXIT_SETUP);
 	child_join(args);
 }

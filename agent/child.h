@@ -24,6 +24,7 @@ struct child_args {
 	/* Both: */
 	const struct process_plan *process;
 	const struct seccomp *seccomp;
+	int personality; /* tune.h */
 	int cgroup_fd;
 	int report_fd; /* the child's end */
 	int stdio[3];  /* -1: the container's /dev/null; unused with a terminal */

@@ -58,6 +58,7 @@ int container_create(struct agent *agent, const char *id, const struct plan *pla
 		.id = strdup(id),
 		.cgroup_fd = -1,
 		.namespaces = plan->namespaces,
+		.personality = plan->personality,
 	};
 	if (plan->namespaces & CLONE_NEWUSER) {
 		container->root_uid = plan_map_id(plan->uid_map, plan->n_uid_map, 0);

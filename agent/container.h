@@ -28,7 +28,9 @@ struct container {
 	int cgroup_fd;
 	uint64_t namespaces;        /* CLONE_NEW* that an exec joins */
 	int64_t root_uid, root_gid; /* as in struct child_args */
-	struct seccomp seccomp;     /* every exec gets it, too */
+	/* Every exec gets these, too. */
+	struct seccomp seccomp;
+	int personality;
 	struct process *init;
 	struct list execs;
 	size_t n_execs;

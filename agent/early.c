@@ -6,7 +6,7 @@
  * mount. It holds mount points and nothing else:
  *
  *	/proc /sys /sys/fs/cgroup /dev	the kernel's
- *	/run/rootfs			where containers are put together (rootfs.h)
+ *	/run/rootfs /run/devices	where containers are put together (rootfs.h)
  */
 #include "agent/early.h"
 
@@ -65,7 +65,7 @@ int early_mounts(struct err *err)
 			  mounts[i].options) < 0)
 			return err_set_errno(err, errno, "mounting %s", mounts[i].target);
 	}
-	if (mkdir(ROOTFS_WORK, 0755) < 0)
+	if (mkdir(ROOTFS_WORK, 0755) < 0 || mkdir(DEVICES_WORK, 0755) < 0)
 		return err_set_errno(err, errno, "%s", ROOTFS_WORK);
 	/*
 	 * Cgroups, namespaces and interfaces wait for all the kernel's readers, each time some ticks

@@ -116,9 +116,10 @@ static int plan_device(struct plan *plan, const Spec__Device *dev, struct err *e
 			       dev->path);
 	if (dev->file_mode & ~07777u)
 		return err_set(err, EINVAL, "linux.devices: %.128s: bad fileMode", dev->path);
-	if (plan->namespaces & CLONE_NEWUSER)
-		return err_set(err, ENOSYS,
-			       "linux.devices: %.128s: not supported yet with a user namespace",
+	if ((plan->namespaces & CLONE_NEWUSER) &&
+	    (plan_map_id(plan->uid_map, plan->n_uid_map, dev->uid) < 0 ||
+	     plan_map_id(plan->gid_map, plan->n_gid_map, dev->gid) < 0))
+		return err_set(err, EINVAL, "linux.devices: %.128s: its owner is not mapped",
 			       dev->path);
 	op = add_op(plan, OP_DEVICE, dev->path, NULL);
 	op->device.mode = type | (dev->file_mode ? dev->file_mode : 0666);
@@ -257,7 +258,11 @@ int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
 	if (r >= 0)
 		r = seccomp_parse(spec->linux->seccomp, &plan.seccomp, err);
 	if (r >= 0)
+		r = tune_parse_personality(spec->linux->personality, &plan.personality, err);
+	if (r >= 0)
 		r = plan_process(spec->process, &plan.process, err);
+	/* The runtime-spec has it for execs alone. */
+	plan.process.tune.has_initial = plan.process.tune.has_final = false;
 	if (r >= 0)
 		r = plan_ops(&plan, spec, err);
 	if (r < 0) {

@@ -24,6 +24,7 @@
 #include "agent/devfilter.h"
 #include "agent/options.h"
 #include "agent/seccomp.h"
+#include "agent/tune.h"
 #include "common/cleanup.h"
 #include "common/err.h"
 
@@ -97,10 +98,17 @@ struct process_plan {
 	size_t n_rlimits;
 	bool no_new_privs;
 	int oom_score_adj;
+	struct tune tune;
 };
 
 struct plan_idmap {
 	uint32_t container_id, host_id, size;
+};
+
+struct plan_time_offset {
+	const char *clock;
+	int64_t secs;
+	uint32_t nanosecs;
 };
 
 struct plan {
@@ -108,6 +116,9 @@ struct plan {
 	const char *hostname;
 	struct plan_idmap *uid_map, *gid_map;
 	size_t n_uid_map, n_gid_map;
+	struct plan_time_offset time_offsets[2];
+	size_t n_time_offsets;
+	int personality; /* of every process (tune.h) */
 	struct cgroup_value *cgroup;
 	size_t n_cgroup;
 	struct device_rule *rules;

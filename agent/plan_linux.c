@@ -86,6 +86,27 @@ static int plan_one_namespace(const Spec__Namespace *ns, struct plan *plan, stru
 	return err_set(err, EINVAL, "linux.namespaces: no such type: %.32s", ns->type);
 }
 
+static int plan_time_offsets(const Spec__Linux *l, struct plan *plan, struct err *err)
+{
+	if (l->n_time_offsets && !(plan->namespaces & CLONE_NEWTIME))
+		return err_set(err, EINVAL, "linux.timeOffsets needs a time namespace");
+	if (l->n_time_offsets > ARRAY_SIZE(plan->time_offsets))
+		return err_set(err, EINVAL, "linux.timeOffsets: more than there are clocks");
+	for (size_t i = 0; i < l->n_time_offsets; i++) {
+		const Spec__TimeOffset *from = l->time_offsets[i];
+
+		if (strcmp(from->clock, "monotonic") != 0 && strcmp(from->clock, "boottime") != 0)
+			return err_set(err, EINVAL, "linux.timeOffsets: no such clock: %.32s",
+				       from->clock);
+		if (from->nanosecs >= 1000000000)
+			return err_set(err, EINVAL, "linux.timeOffsets.%s.nanosecs: %u",
+				       from->clock, from->nanosecs);
+		plan->time_offsets[plan->n_time_offsets++] =
+			(struct plan_time_offset){from->clock, from->secs, from->nanosecs};
+	}
+	return 0;
+}
+
 int plan_linux_namespaces(const Spec__Linux *l, struct plan *plan, struct err *err)
 {
 	int r;
@@ -106,6 +127,9 @@ int plan_linux_namespaces(const Spec__Linux *l, struct plan *plan, struct err *e
 			"not supported yet");
 	/* Always, asked for or not: else /sys/fs/cgroup would show every container of the pod. */
 	plan->namespaces |= CLONE_NEWCGROUP;
+	r = plan_time_offsets(l, plan, err);
+	if (r < 0)
+		return r;
 	if (!(plan->namespaces & CLONE_NEWUSER)) {
 		if (l->n_uid_mappings || l->n_gid_mappings)
 			return err_set(err, EINVAL,

@@ -110,6 +110,26 @@ static void print_op(struct strbuf *sb, const struct op *op)
 	strbuf_addf(sb, "\n");
 }
 
+static void print_tune(struct strbuf *sb, const struct tune *t)
+{
+	const struct tune_scheduler *s = &t->scheduler;
+
+	if (s->set)
+		strbuf_addf(sb,
+			    "scheduler %u nice=%d priority=%u flags=%#" PRIx64 " %" PRIu64
+			    "/%" PRIu64 "/%" PRIu64 "\n",
+			    s->policy, s->nice, s->priority, s->flags, s->runtime, s->deadline,
+			    s->period);
+	if (t->ioprio != TUNE_AS_IT_IS)
+		strbuf_addf(sb, "ioprio %#x\n", t->ioprio);
+	for (int cpu = 0; t->has_initial && cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &t->initial))
+			strbuf_addf(sb, "initial cpu %d\n", cpu);
+	for (int cpu = 0; t->has_final && cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &t->final))
+			strbuf_addf(sb, "final cpu %d\n", cpu);
+}
+
 static void print_process(struct strbuf *sb, const struct process_plan *p)
 {
 	for (char **s = p->argv; *s; s++)
@@ -136,6 +156,7 @@ static void print_process(struct strbuf *sb, const struct process_plan *p)
 		strbuf_addf(sb, "rlimit %d %" PRIu64 " %" PRIu64 "\n", p->rlimits[i].resource,
 			    (uint64_t)p->rlimits[i].limit.rlim_cur,
 			    (uint64_t)p->rlimits[i].limit.rlim_max);
+	print_tune(sb, &p->tune);
 }
 
 char *plan_print(const struct plan *plan)
@@ -145,6 +166,9 @@ char *plan_print(const struct plan *plan)
 	print_namespaces(&sb, plan->namespaces);
 	print_maps(&sb, "uidmap", plan->uid_map, plan->n_uid_map);
 	print_maps(&sb, "gidmap", plan->gid_map, plan->n_gid_map);
+	for (size_t i = 0; i < plan->n_time_offsets; i++)
+		strbuf_addf(&sb, "time %s %" PRId64 " %u\n", plan->time_offsets[i].clock,
+			    plan->time_offsets[i].secs, plan->time_offsets[i].nanosecs);
 	for (size_t i = 0; i < plan->n_cgroup; i++)
 		strbuf_addf(&sb, "cgroup %s %s\n", plan->cgroup[i].file,
 			    plan->cgroup[i].text ? plan->cgroup[i].text : plan->cgroup[i].number);
@@ -155,6 +179,8 @@ char *plan_print(const struct plan *plan)
 	if (plan->seccomp.n)
 		strbuf_addf(&sb, "seccomp %zu instructions flags=%#x\n", plan->seccomp.n,
 			    plan->seccomp.flags);
+	if (plan->personality != TUNE_AS_IT_IS)
+		strbuf_addf(&sb, "personality %#x\n", plan->personality);
 	if (plan->init)
 		strbuf_addf(&sb, "init\n");
 	print_process(&sb, &plan->process);

@@ -155,6 +155,8 @@ int plan_process(const Spec__Process *process, struct process_plan *ret, struct 
 		r = plan_caps(process->capabilities, &plan, err);
 	if (r >= 0)
 		r = plan_rlimits(process, &plan, err);
+	if (r >= 0)
+		r = tune_parse(process, &plan.tune, err);
 	if (r < 0) {
 		plan_process_finish(&plan);
 		return r;

@@ -8,6 +8,8 @@
 
 /* Where the agent's root has an empty directory for it, in every mount namespace made from it. */
 #define ROOTFS_WORK "/run/rootfs"
+/* Likewise, for the devices of a container that cannot make any itself. */
+#define DEVICES_WORK "/run/devices"
 
 /* Judges a request without touching anything. -EINVAL, -ENOSYS. */
 int rootfs_check(const Agent__Rootfs *rootfs, struct err *err);

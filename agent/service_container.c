@@ -85,6 +85,7 @@ static int create(struct agent *agent, const Agent__CreateRequest *req, struct r
 	args.plan = &plan;
 	args.process = &plan.process;
 	args.seccomp = &container->seccomp;
+	args.personality = container->personality;
 	args.cgroup_fd = container->cgroup_fd;
 	args.root_uid = container->root_uid;
 	args.root_gid = container->root_gid;

@@ -146,6 +146,7 @@ static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_c
 	args.init_pidfd = container->init->pidfd;
 	args.namespaces = container->namespaces;
 	args.seccomp = &container->seccomp;
+	args.personality = container->personality;
 	args.cgroup_fd = container->cgroup_fd;
 	args.root_uid = container->root_uid;
 	args.root_gid = container->root_gid;

@@ -66,6 +66,13 @@ struct process *container_find_process(struct container *container, const char *
 
 /* --- creation --------------------------------------------------------------------------------- */
 
+void container_log_notes(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->doc.n_noted; i++)
+		log_warn("%s: %s: %s", spec->doc.what, spec->doc.noted[i]->name,
+			 spec->doc.noted[i]->why);
+}
+
 static int read_bundle(struct container *container, struct err *err)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
@@ -80,6 +87,7 @@ static int read_bundle(struct container *container, struct err *err)
 	r = spec_parse(text, size, &container->spec, err);
 	if (r < 0)
 		return r;
+	container_log_notes(container->spec);
 	/* It runs nothing, so most of what its spec says is about a process that will never be. */
 	container->sandbox = group_is_sandbox(container->spec);
 	return container->sandbox ? 0

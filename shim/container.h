@@ -83,6 +83,9 @@ void container_process_settled(struct process *process);
 /* Signals init, or all of the container's processes. What comes of it is seen in their ends. */
 void container_kill(struct container *container, uint32_t signo, bool all);
 
+/* Says what of the spec has no effect (JSON_FIELD_NOTED). */
+void container_log_notes(const struct spec *spec);
+
 Google__Timestamp *container_timestamp(uint64_t ns, Google__Timestamp *ret);
 
 #endif

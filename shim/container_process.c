@@ -129,6 +129,7 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 		free(process);
 		return r;
 	}
+	container_log_notes(process->spec);
 	list_append(&container->execs, &process->link);
 	task_event_exec_added(process);
 	return 0;

@@ -265,6 +265,7 @@ static bool is_empty(json_t *value)
 {
 	return json_is_null(value) || json_is_false(value) ||
 	       (json_is_string(value) && json_string_length(value) == 0) ||
+	       (json_is_integer(value) && json_integer_value(value) == 0) ||
 	       (json_is_array(value) && json_array_size(value) == 0) ||
 	       (json_is_object(value) && json_object_size(value) == 0);
 }
@@ -299,6 +300,10 @@ static int bind_field(const struct binder *b, json_t *value, const struct frame 
 			return out_of_memory(b);
 		*(void **)at = object;
 		return bind_object(b, value, frame, f->object, object);
+	case JSON_FIELD_NOTED:
+		if (!is_empty(value) && b->doc->n_noted < JSON_MAX_NOTED)
+			b->doc->noted[b->doc->n_noted++] = f;
+		return 0;
 	case JSON_FIELD_REFUSED:
 		return is_empty(value) ? 0 : refuse(b, frame, f->why ? f->why : "not supported");
 	}

@@ -15,12 +15,17 @@
 #include "common/err.h"
 
 struct json_block;
+struct json_field;
+
+#define JSON_MAX_NOTED 8
 
 /* All zero is a valid empty document. */
 struct json_doc {
 	json_t *root;
 	struct json_block *blocks;
 	const char *what; /* starts every message: "config.json" */
+	const struct json_field *noted[JSON_MAX_NOTED];
+	size_t n_noted;
 };
 
 struct json_array {
@@ -43,6 +48,7 @@ enum json_kind {
 	JSON_FIELD_OBJECTS, /* struct json_array of structs */
 	JSON_FIELD_MAP,     /* struct json_array of struct json_pair */
 	JSON_FIELD_REFUSED, /* known, and refused unless empty; why says more */
+	JSON_FIELD_NOTED,   /* known, and without effect: json_doc.noted names it; why says more */
 };
 
 struct json_int {
@@ -67,7 +73,7 @@ struct json_field {
 	size_t max_items;                 /* of arrays and maps; 0: JSON_MAX_ITEMS */
 	int64_t min;
 	uint64_t max;
-	const char *why; /* of REFUSED */
+	const char *why; /* of REFUSED and NOTED */
 };
 
 struct json_object {

@@ -22,6 +22,10 @@
 	{                                                                                          \
 		.name = (json), .kind = JSON_FIELD_REFUSED, .why = (reason)                        \
 	}
+#define NOTED(json, reason)                                                                        \
+	{                                                                                          \
+		.name = (json), .kind = JSON_FIELD_NOTED, .why = (reason)                          \
+	}
 #define OBJECT(strct, rows)                                                                        \
 	{                                                                                          \
 		.size = sizeof(struct strct), .fields = (rows), .n_fields = ARRAY_SIZE(rows)       \
@@ -66,6 +70,30 @@ static const struct json_field console_size_fields[] = {
 static const struct json_object console_size_object =
 	OBJECT(spec_console_size, console_size_fields);
 
+static const struct json_field scheduler_fields[] = {
+	FIELD("policy", STRING, spec_scheduler, policy, .required = true),
+	FIELD("nice", INT, spec_scheduler, nice, .min = -20, .max = 19),
+	FIELD("priority", INT, spec_scheduler, priority, .max = 99),
+	FIELD("flags", STRINGS, spec_scheduler, flags, .max_items = 16),
+	FIELD("runtime", UINT, spec_scheduler, runtime),
+	FIELD("deadline", UINT, spec_scheduler, deadline),
+	FIELD("period", UINT, spec_scheduler, period),
+};
+static const struct json_object scheduler_object = OBJECT(spec_scheduler, scheduler_fields);
+
+static const struct json_field io_priority_fields[] = {
+	FIELD("class", STRING, spec_io_priority, class, .required = true),
+	FIELD("priority", INT, spec_io_priority, priority, .max = 7),
+};
+static const struct json_object io_priority_object = OBJECT(spec_io_priority, io_priority_fields);
+
+static const struct json_field cpu_affinity_fields[] = {
+	FIELD("initial", STRING, spec_cpu_affinity, initial),
+	FIELD("final", STRING, spec_cpu_affinity, final),
+};
+static const struct json_object cpu_affinity_object =
+	OBJECT(spec_cpu_affinity, cpu_affinity_fields);
+
 /* The bounds on args and env keep the message to the guest far below a frame's 4 MiB. */
 static const struct json_field process_fields[] = {
 	FIELD("terminal", BOOL, spec_process, terminal),
@@ -78,11 +106,12 @@ static const struct json_field process_fields[] = {
 	FIELD("noNewPrivileges", BOOL, spec_process, no_new_privileges),
 	FIELD("oomScoreAdj", INT, spec_process, oom_score_adj, .min = -1000, .max = 1000),
 	FIELD("user", OBJECT, spec_process, user, .object = &user_object),
-	REFUSED("apparmorProfile"),
-	REFUSED("selinuxLabel"),
-	REFUSED("scheduler"),
-	REFUSED("ioPriority"),
-	REFUSED("execCPUAffinity"),
+	FIELD("scheduler", OBJECT, spec_process, scheduler, .object = &scheduler_object),
+	FIELD("ioPriority", OBJECT, spec_process, io_priority, .object = &io_priority_object),
+	FIELD("execCPUAffinity", OBJECT, spec_process, exec_cpu_affinity,
+	      .object = &cpu_affinity_object),
+	NOTED("apparmorProfile", "confines nothing, as no process of the host is the container's"),
+	NOTED("selinuxLabel", "confines nothing, as no process of the host is the container's"),
 	REFUSED_AS("commandLine", "is for Windows"),
 };
 static const struct json_object process_object = OBJECT(spec_process, process_fields);
@@ -202,6 +231,25 @@ static const struct json_field seccomp_fields[] = {
 };
 static const struct json_object seccomp_object = OBJECT(spec_seccomp, seccomp_fields);
 
+static const struct json_field time_offset_fields[] = {
+	FIELD("secs", INT, spec_time_offset, secs, .min = INT64_MIN),
+	FIELD("nanosecs", UINT, spec_time_offset, nanosecs, .max = 999999999),
+};
+static const struct json_object time_offset_object = OBJECT(spec_time_offset, time_offset_fields);
+
+static const struct json_field time_offsets_fields[] = {
+	FIELD("monotonic", OBJECT, spec_time_offsets, monotonic, .object = &time_offset_object),
+	FIELD("boottime", OBJECT, spec_time_offsets, boottime, .object = &time_offset_object),
+};
+static const struct json_object time_offsets_object =
+	OBJECT(spec_time_offsets, time_offsets_fields);
+
+static const struct json_field personality_fields[] = {
+	FIELD("domain", STRING, spec_personality, domain, .required = true),
+	REFUSED_AS("flags", "the runtime-spec knows none"),
+};
+static const struct json_object personality_object = OBJECT(spec_personality, personality_fields);
+
 static const struct json_field linux_fields[] = {
 	FIELD("namespaces", OBJECTS, spec_linux, namespaces, .object = &namespace_object,
 	      .max_items = 8),
@@ -216,13 +264,13 @@ static const struct json_field linux_fields[] = {
 	FIELD("readonlyPaths", STRINGS, spec_linux, readonly_paths, .max_items = 256),
 	FIELD("rootfsPropagation", STRING, spec_linux, rootfs_propagation),
 	FIELD("seccomp", OBJECT, spec_linux, seccomp, .object = &seccomp_object),
-	REFUSED("timeOffsets"),
+	FIELD("timeOffsets", OBJECT, spec_linux, time_offsets, .object = &time_offsets_object),
+	FIELD("personality", OBJECT, spec_linux, personality, .object = &personality_object),
 	REFUSED("netDevices"),
 	REFUSED("cgroupsPath"),
 	REFUSED("intelRdt"),
 	REFUSED("memoryPolicy"),
-	REFUSED("mountLabel"),
-	REFUSED("personality"),
+	NOTED("mountLabel", "labels nothing, as the guest's kernel has no SELinux"),
 };
 static const struct json_object linux_object = OBJECT(spec_linux, linux_fields);
 

@@ -37,6 +37,22 @@ struct spec_console_size {
 	struct json_uint height, width;
 };
 
+struct spec_scheduler {
+	const char *policy;
+	struct json_int nice, priority;
+	struct json_array flags; /* of strings */
+	struct json_uint runtime, deadline, period;
+};
+
+struct spec_io_priority {
+	const char *class;
+	struct json_int priority;
+};
+
+struct spec_cpu_affinity {
+	const char *initial, *final;
+};
+
 struct spec_process {
 	bool terminal;
 	struct spec_console_size *console_size;
@@ -47,6 +63,9 @@ struct spec_process {
 	struct json_array rlimits; /* of struct spec_rlimit */
 	bool no_new_privileges;
 	struct json_int oom_score_adj;
+	struct spec_scheduler *scheduler;
+	struct spec_io_priority *io_priority;
+	struct spec_cpu_affinity *exec_cpu_affinity;
 };
 
 struct spec_mount {
@@ -116,6 +135,19 @@ struct spec_seccomp {
 	struct json_array syscalls;             /* of struct spec_syscall */
 };
 
+struct spec_time_offset {
+	struct json_int secs;
+	struct json_uint nanosecs;
+};
+
+struct spec_time_offsets {
+	struct spec_time_offset *monotonic, *boottime;
+};
+
+struct spec_personality {
+	const char *domain;
+};
+
 struct spec_linux {
 	struct json_array namespaces;                   /* of struct spec_namespace */
 	struct json_array uid_mappings, gid_mappings;   /* of struct spec_id_mapping */
@@ -125,6 +157,8 @@ struct spec_linux {
 	struct spec_resources *resources;
 	const char *rootfs_propagation;
 	struct spec_seccomp *seccomp;
+	struct spec_time_offsets *time_offsets;
+	struct spec_personality *personality;
 };
 
 struct spec_config {

@@ -85,6 +85,49 @@ static int build_rlimits(const struct builder *b, const struct json_array *rlimi
 	return r;
 }
 
+static int build_scheduler(const struct builder *b, const struct spec_scheduler *from,
+			   Spec__Scheduler **ret)
+{
+	Spec__Scheduler *out = json_doc_alloc(&b->spec->doc, 1, sizeof(*out));
+
+	if (!out)
+		return no_memory(b);
+	spec__scheduler__init(out);
+	out->policy = text(from->policy);
+	out->nice = (int32_t)from->nice.v;
+	out->priority = (int32_t)from->priority.v;
+	out->flags = strings(&from->flags, &out->n_flags);
+	out->runtime = from->runtime.v;
+	out->deadline = from->deadline.v;
+	out->period = from->period.v;
+	*ret = out;
+	return 0;
+}
+
+/* Scheduler, I/O priority and CPUs. */
+static int build_tuning(const struct builder *b, const struct spec_process *from,
+			Spec__Process *out)
+{
+	Spec__IoPriority *io = json_doc_alloc(&b->spec->doc, 1, sizeof(*io));
+	Spec__CpuAffinity *cpus = json_doc_alloc(&b->spec->doc, 1, sizeof(*cpus));
+
+	if (!io || !cpus)
+		return no_memory(b);
+	if (from->io_priority) {
+		spec__io_priority__init(io);
+		io->class_ = text(from->io_priority->class);
+		io->priority = (int32_t)from->io_priority->priority.v;
+		out->io_priority = io;
+	}
+	if (from->exec_cpu_affinity) {
+		spec__cpu_affinity__init(cpus);
+		cpus->initial = text(from->exec_cpu_affinity->initial);
+		cpus->final = text(from->exec_cpu_affinity->final);
+		out->exec_cpu_affinity = cpus;
+	}
+	return from->scheduler ? build_scheduler(b, from->scheduler, &out->scheduler) : 0;
+}
+
 int spec_guest_build_process(struct spec *spec, const struct spec_process *process,
 			     Spec__Process **ret, struct err *err)
 {
@@ -116,6 +159,8 @@ int spec_guest_build_process(struct spec *spec, const struct spec_process *proce
 		r = build_capabilities(&b, process->capabilities, &out->capabilities);
 	if (r == 0)
 		r = build_rlimits(&b, &process->rlimits, out);
+	if (r == 0)
+		r = build_tuning(&b, process, out);
 	if (r == 0)
 		*ret = out;
 	return r;

@@ -172,6 +172,41 @@ static int build_resources(const struct builder *b, const struct spec_resources 
 	return 0;
 }
 
+static int build_time_offsets(const struct builder *b, const struct spec_time_offsets *from,
+			      Spec__Linux *out)
+{
+	const struct {
+		const char *clock;
+		const struct spec_time_offset *offset;
+	} clocks[] = {{"monotonic", from->monotonic}, {"boottime", from->boottime}};
+	size_t n = 0;
+	int r = spec_make_messages(b, ARRAY_SIZE(clocks), &spec__time_offset__descriptor,
+				   &out->n_time_offsets, &out->time_offsets);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(clocks); i++) {
+		if (!clocks[i].offset)
+			continue;
+		out->time_offsets[n]->clock = text(clocks[i].clock);
+		out->time_offsets[n]->secs = clocks[i].offset->secs.v;
+		out->time_offsets[n++]->nanosecs = (uint32_t)clocks[i].offset->nanosecs.v;
+	}
+	out->n_time_offsets = r == 0 ? n : 0;
+	return r;
+}
+
+static int build_personality(const struct builder *b, const struct spec_personality *from,
+			     Spec__Personality **ret)
+{
+	Spec__Personality *out = json_doc_alloc(&b->spec->doc, 1, sizeof(*out));
+
+	if (!out)
+		return no_memory(b);
+	spec__personality__init(out);
+	out->domain = text(from->domain);
+	*ret = out;
+	return 0;
+}
+
 int spec_build_linux(const struct builder *b, const struct spec_linux *from, Spec__Linux **ret)
 {
 	Spec__Linux *out = json_doc_alloc(&b->spec->doc, 1, sizeof(*out));
@@ -195,6 +230,10 @@ int spec_build_linux(const struct builder *b, const struct spec_linux *from, Spe
 		r = build_pairs(b, &from->sysctl, &out->n_sysctl, &out->sysctl);
 	if (r == 0 && from->seccomp)
 		r = spec_build_seccomp(b, from->seccomp, &out->seccomp);
+	if (r == 0 && from->time_offsets)
+		r = build_time_offsets(b, from->time_offsets, out);
+	if (r == 0 && from->personality)
+		r = build_personality(b, from->personality, &out->personality);
 	if (r < 0)
 		return r;
 	out->masked_paths = strings(&from->masked_paths, &out->n_masked_paths);

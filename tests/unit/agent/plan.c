@@ -201,10 +201,85 @@ Test(plan, user_namespace)
 	golden("user-namespace");
 }
 
+Test(plan, tuning)
+{
+	static Spec__Scheduler scheduler;
+	static Spec__IoPriority io;
+	static Spec__CpuAffinity cpus;
+	static Spec__Personality personality;
+	static Spec__TimeOffset offset, *offsets[] = {&offset};
+	static Spec__Seccomp seccomp;
+	static uint64_t program[2];
+	static char *flags[] = {"SCHED_FLAG_RESET_ON_FORK"};
+	struct process_plan exec;
+	struct err err = ERR_INIT;
+
+	spec__scheduler__init(&scheduler);
+	scheduler.policy = "SCHED_BATCH";
+	scheduler.nice = -5;
+	scheduler.flags = flags;
+	scheduler.n_flags = 1;
+	process.scheduler = &scheduler;
+	spec__io_priority__init(&io);
+	io.class_ = "IOPRIO_CLASS_BE";
+	io.priority = 7;
+	process.io_priority = &io;
+	spec__cpu_affinity__init(&cpus);
+	cpus.initial = "0,2-3";
+	cpus.final = "1";
+	process.exec_cpu_affinity = &cpus;
+	spec__personality__init(&personality);
+	personality.domain = "LINUX32";
+	linux_spec.personality = &personality;
+	spec__time_offset__init(&offset);
+	offset.clock = "boottime";
+	offset.secs = -100;
+	offset.nanosecs = 5;
+	linux_spec.time_offsets = offsets;
+	linux_spec.n_time_offsets = 1;
+	refused(EINVAL, "timeOffsets");
+	add_namespace("time");
+	spec__seccomp__init(&seccomp);
+	seccomp.program.data = (uint8_t *)program;
+	seccomp.program.len = sizeof(program);
+	linux_spec.seccomp = &seccomp;
+	golden("tuning");
+	cr_assert_eq(plan_process(&process, &exec, &err), 0, "%s", err.msg);
+	cr_assert(exec.tune.has_initial && exec.tune.has_final);
+	cr_assert(CPU_ISSET(0, &exec.tune.initial) && CPU_ISSET(3, &exec.tune.initial));
+	cr_assert(!CPU_ISSET(1, &exec.tune.initial) && CPU_COUNT(&exec.tune.final) == 1);
+	plan_process_finish(&exec);
+	cpus.final = "3-1";
+	refused(EINVAL, "final");
+	cpus.final = "1024";
+	refused(EINVAL, "final");
+	cpus.final = "1,";
+	refused(EINVAL, "final");
+	cpus.final = "";
+	io.class_ = "IOPRIO_CLASS_NONE";
+	refused(EINVAL, "ioPriority.class");
+	io.class_ = "IOPRIO_CLASS_IDLE";
+	io.priority = 8;
+	refused(EINVAL, "ioPriority.priority");
+	io.priority = 0;
+	scheduler.policy = "SCHED_NONE";
+	refused(EINVAL, "SCHED_NONE");
+	scheduler.policy = "SCHED_FIFO";
+	scheduler.priority = 100;
+	refused(EINVAL, "priority");
+	scheduler.priority = 1;
+	personality.domain = "BSD";
+	refused(EINVAL, "BSD");
+	personality.domain = "LINUX";
+	seccomp.program.len = 9;
+	refused(EINVAL, "seccomp");
+}
+
 Test(plan, devices)
 {
 	static Spec__Device devices[3], *list[] = {&devices[0], &devices[1], &devices[2]};
 	static char *types[] = {"c", "b", "p"}, *paths[] = {"/dev/fuse", "/dev/loop0", "/run/fifo"};
+	static Spec__IdMapping map, *maps[] = {&map};
 
 	for (int i = 0; i < 3; i++) {
 		spec__device__init(&devices[i]);
@@ -234,6 +309,15 @@ Test(plan, devices)
 	devices[0].type = "c";
 	devices[0].file_mode = 010000;
 	refused(EINVAL, "fileMode");
+	devices[0].file_mode = 0;
+	add_namespace("user");
+	spec__id_mapping__init(&map);
+	map.size = 10;
+	linux_spec.uid_mappings = linux_spec.gid_mappings = maps;
+	linux_spec.n_uid_mappings = linux_spec.n_gid_mappings = 1;
+	golden("devices-user-namespace");
+	devices[0].uid = 10;
+	refused(EINVAL, "/dev/fuse: its owner");
 }
 
 Test(plan, refuses_namespaces)

@@ -176,6 +176,18 @@ Test(spec, null_is_absent_and_empty_is_harmless)
 		&spec);
 }
 
+Test(spec, tells_what_has_no_effect)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+
+	load_patched("{\"process\":{\"apparmorProfile\":\"p\",\"selinuxLabel\":\"\"},"
+		     "\"linux\":{\"mountLabel\":\"m\"}}",
+		     &spec);
+	cr_assert_eq(spec->doc.n_noted, 2);
+	cr_assert_str_eq(spec->doc.noted[0]->name, "apparmorProfile");
+	cr_assert_str_eq(spec->doc.noted[1]->name, "mountLabel");
+}
+
 static const struct {
 	const char *patch, *message;
 } refusals[] = {
@@ -212,10 +224,8 @@ static const struct {
 	 "config.json: process.rlimits[1]: twice"},
 	{"{\"process\":{\"rlimits\":[{\"type\":\"A\",\"soft\":1}]}}",
 	 "config.json: process.rlimits[0].hard: missing"},
-	{"{\"process\":{\"apparmorProfile\":\"p\"}}",
-	 "config.json: process.apparmorProfile: not supported"},
-	{"{\"process\":{\"scheduler\":{\"policy\":\"SCHED_IDLE\"}}}",
-	 "config.json: process.scheduler: not supported"},
+	{"{\"process\":{\"scheduler\":{\"nice\":1}}}",
+	 "config.json: process.scheduler.policy: missing"},
 	{"{\"process\":{\"commandLine\":\"cmd\"}}",
 	 "config.json: process.commandLine: is for Windows"},
 	{"{\"hooks\":{\"prestart\":[]}}", "config.json: hooks: not supported"},
@@ -252,8 +262,8 @@ static const struct {
 	{"{\"linux\":{\"devices\":[{\"type\":\"c\",\"path\":\"dev/x\"}]}}",
 	 "config.json: linux.devices[0].path: not an absolute path"},
 	{"{\"linux\":{\"sysctl\":{\"a\":1}}}", "config.json: linux.sysctl.a: not a string"},
-	{"{\"linux\":{\"personality\":{\"domain\":\"LINUX\"}}}",
-	 "config.json: linux.personality: not supported"},
+	{"{\"linux\":{\"personality\":{\"domain\":\"LINUX\",\"flags\":[\"x\"]}}}",
+	 "config.json: linux.personality.flags: the runtime-spec knows none"},
 	{"{\"annotations\":[]}", "config.json: annotations: not an object"},
 };
 
