@@ -35,13 +35,13 @@
 #include <sys/syscall.h>
 
 #include "agent/fsmount.h"
+#include "agent/idmap.h"
 #include "agent/init.h"
 #include "agent/mount.h"
 #include "agent/report.h"
 #include "agent/rootfs.h"
 #include "common/cleanup.h"
 #include "common/io.h"
-#include "common/strbuf.h"
 
 static pid_t sys_clone3(struct clone_args *args)
 {
@@ -108,32 +108,9 @@ void child_announce(const struct child_args *args, pid_t pid, int pidfd, int syn
 		kill(pid, SIGKILL);
 }
 
-static int write_maps(pid_t pid, const char *file, const struct plan_idmap *maps, size_t n,
-		      struct err *err)
-{
-	_cleanup_strbuf_ struct strbuf text = {0};
-	char path[64];
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = strbuf_addf(&text, "%u %u %u\n", maps[i].container_id, maps[i].host_id,
-				maps[i].size);
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	if (r >= 0)
-		r = io_write_value(AT_FDCWD, path, text.data);
-	return r < 0 ? err_set_errno(err, -r, "writing %s", file) : 0;
-}
-
 static int map_ids(pid_t pid, const struct plan *plan, struct err *err)
 {
-	int r;
-
-	if (!(plan->namespaces & CLONE_NEWUSER))
-		return 0;
-	r = write_maps(pid, "uid_map", plan->uid_map, plan->n_uid_map, err);
-	if (r >= 0)
-		r = write_maps(pid, "gid_map", plan->gid_map, plan->n_gid_map, err);
-	return r;
+	return plan->namespaces & CLONE_NEWUSER ? idmap_write(pid, &plan->idmaps, err) : 0;
 }
 
 /* Root of the new user namespace; before, it is nobody there and may mount nothing. */

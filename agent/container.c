@@ -61,8 +61,8 @@ int container_create(struct agent *agent, const char *id, const struct plan *pla
 		.personality = plan->personality,
 	};
 	if (plan->namespaces & CLONE_NEWUSER) {
-		container->root_uid = plan_map_id(plan->uid_map, plan->n_uid_map, 0);
-		container->root_gid = plan_map_id(plan->gid_map, plan->n_gid_map, 0);
+		container->root_uid = plan_map_id(plan->idmaps.uid, plan->idmaps.n_uid, 0);
+		container->root_gid = plan_map_id(plan->idmaps.gid, plan->idmaps.n_gid, 0);
 	}
 	list_init(&container->execs);
 	list_init(&container->link);

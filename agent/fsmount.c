@@ -100,3 +100,14 @@ int fsmount_setattr(int fd, uint64_t set, uint64_t clr, uint64_t propagation, bo
 		return 0;
 	return mount_setattr(fd, "", flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
+
+int fsmount_idmap(int fd, int userns_fd, bool recursive)
+{
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_IDMAP,
+		.userns_fd = (uint64_t)userns_fd,
+	};
+	unsigned int flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+
+	return mount_setattr(fd, "", flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}

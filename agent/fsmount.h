@@ -41,6 +41,9 @@ int fsmount_attach(int mount_fd, int target_fd);
 /* A detached bind mount of what fd refers to. Returns it or -errno. */
 int fsmount_clone(int fd, bool recursive);
 
+/* Idmaps the detached mount fd by a user namespace. */
+int fsmount_idmap(int fd, int userns_fd, bool recursive);
+
 /* mount_setattr(2) on the mount fd refers to. Nothing to change is no call. */
 int fsmount_setattr(int fd, uint64_t set, uint64_t clr, uint64_t propagation, bool recursive);
 

@@ -18,7 +18,9 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "agent/copyup.h"
 #include "agent/fsmount.h"
+#include "agent/idmap.h"
 #include "agent/net.h"
 #include "agent/rootfs.h"
 #include "common/cleanup.h"
@@ -69,6 +71,42 @@ static int open_target(int root_fd, const struct op *op)
 				 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 }
 
+/* What the new mount (detached) shall have of what it goes over. */
+static int fill_mount(int mount_fd, int target_fd, const struct mount_options *options,
+		      struct err *err)
+{
+	_cleanup_close_ int from = -1, to = -1;
+	bool has_mode = false;
+	struct stat st;
+
+	if (!options->copyup)
+		return 0;
+	from = openat(target_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	to = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (from < 0 || to < 0 || fstat(from, &st) < 0)
+		return err_set_errno(err, errno, "tmpcopyup");
+	for (size_t i = 0; i < options->n_data; i++)
+		has_mode |= !strncmp(options->data[i], "mode=", 5);
+	if (!has_mode &&
+	    (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0))
+		return err_set_errno(err, errno, "tmpcopyup");
+	return copyup(from, to, err);
+}
+
+static int idmap_mount(int mount_fd, const struct op *op, struct err *err)
+{
+	_cleanup_close_ int userns = -1;
+	int r;
+
+	if (!op->mount->options.idmap)
+		return 0;
+	userns = idmap_open(&op->mount->idmaps, err);
+	if (userns < 0)
+		return userns;
+	r = fsmount_idmap(mount_fd, userns, op->mount->options.idmap_rec);
+	return r < 0 ? err_set_errno(err, -r, "idmapping it") : 0;
+}
+
 static int do_mount(int root_fd, const struct op *op, struct err *err)
 {
 	const struct mount_options *options = &op->mount->options;
@@ -86,10 +124,14 @@ static int do_mount(int root_fd, const struct op *op, struct err *err)
 		r = fsmount_set_data(&fs, options, err);
 	if (r < 0)
 		return err_wrap(err, "mount %.128s", op->path);
-	mount_fd = fsmount_create(&fs, options->attr_set, err);
-	if (mount_fd < 0)
+	mount_fd = fsmount_create(&fs, options->copyup ? 0 : options->attr_set, err);
+	if (mount_fd < 0 || fill_mount(mount_fd, target, options, err) < 0 ||
+	    idmap_mount(mount_fd, op, err) < 0)
 		return err_wrap(err, "mount %.128s", op->path);
-	r = fsmount_setattr(mount_fd, options->rec_set, options->rec_clr, 0, true);
+	/* After the copy: a read-only mount takes none. */
+	r = options->copyup ? fsmount_setattr(mount_fd, options->attr_set, 0, 0, false) : 0;
+	if (r >= 0)
+		r = fsmount_setattr(mount_fd, options->rec_set, options->rec_clr, 0, true);
 	if (r >= 0)
 		r = fsmount_attach(mount_fd, target);
 	if (r >= 0)
@@ -169,8 +211,8 @@ static int mount_devices(void)
 
 static int make_shared_device(const struct plan *plan, const struct op *op, const char *path)
 {
-	int64_t uid = plan_map_id(plan->uid_map, plan->n_uid_map, op->device.uid);
-	int64_t gid = plan_map_id(plan->gid_map, plan->n_gid_map, op->device.gid);
+	int64_t uid = plan_map_id(plan->idmaps.uid, plan->idmaps.n_uid, op->device.uid);
+	int64_t gid = plan_map_id(plan->idmaps.gid, plan->idmaps.n_gid, op->device.gid);
 
 	if (mknod(path, op->device.mode, makedev(op->device.major, op->device.minor)) < 0 ||
 	    chmod(path, op->device.mode & 07777) < 0)

@@ -43,7 +43,10 @@ static const struct {
 	{"unbindable", MS_UNBINDABLE},
 };
 
-static const char *const unsupported[] = {"tmpcopyup", "remount", "idmap", "ridmap", "move"};
+/* The first three would be another system call's; the last, another kernel's. */
+static const char *const unsupported[] = {"remount", "rremount", "move", "iversion", "noiversion"};
+/* They say how much the kernel shall say. */
+static const char *const ignored[] = {"defaults", "silent", "loud"};
 
 int options_propagation(const char *name, uint64_t *ret_flag, bool *ret_recursive)
 {
@@ -90,17 +93,30 @@ static int parse_one(const char *name, struct mount_options *out, struct err *er
 	bool recursive;
 
 	for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
-		if (!strncmp(name, unsupported[i], strlen(unsupported[i])))
-			return err_set(err, ENOSYS, "mount option \"%s\" is not supported yet",
-				       name);
+		if (!strcmp(name, unsupported[i]))
+			return err_set(err, ENOSYS, "mount option \"%s\" is not supported", name);
 	}
-	if (!strcmp(name, "defaults"))
-		return 0;
+	/* crun's form, with the maps in it; the runtime-spec has them beside the options. */
+	if (!strncmp(name, "idmap=", 6) || !strncmp(name, "ridmap=", 7))
+		return err_set(err, ENOSYS, "mount option \"%.64s\" is not supported", name);
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
+		if (!strcmp(name, ignored[i]))
+			return 0;
+	}
 	if (parse_attribute(name, out))
 		return 0;
 	if (!strcmp(name, "bind") || !strcmp(name, "rbind")) {
 		out->bind = true;
 		out->rbind = name[0] == 'r';
+		return 0;
+	}
+	if (!strcmp(name, "tmpcopyup")) {
+		out->copyup = true;
+		return 0;
+	}
+	if (!strcmp(name, "idmap") || !strcmp(name, "ridmap")) {
+		out->idmap = true;
+		out->idmap_rec = name[0] == 'r';
 		return 0;
 	}
 	if (options_propagation(name, &flag, &recursive) == 0) {

@@ -21,6 +21,8 @@ struct mount_options {
 	uint64_t propagation;        /* MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE or 0 */
 	bool propagation_rec;
 	bool bind, rbind;
+	bool copyup;                        /* tmpcopyup */
+	bool idmap, idmap_rec;              /* idmap, ridmap */
 	const char *data[OPTIONS_MAX_DATA]; /* key or key=value for the file system; the caller's */
 	size_t n_data;
 };

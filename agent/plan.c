@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <linux/sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -57,6 +58,31 @@ static struct op *add_op(struct plan *plan, enum op_kind kind, const char *path,
 	return op;
 }
 
+/*
+ * The maps of an idmapped mount: its own, or without any those of the container. In a user namespace of
+ * its own a container owns what it mounts, and ids are the container's without a second mapping.
+ */
+static int plan_mount_idmaps(struct plan *plan, const Spec__Mount *mount, struct op *op,
+			     struct err *err)
+{
+	char where[160];
+
+	if (!op->mount->options.idmap && !mount->n_uid_mappings && !mount->n_gid_mappings)
+		return 0;
+	snprintf(where, sizeof(where), "mounts: %.128s", op->path);
+	if (plan->namespaces & CLONE_NEWUSER)
+		return err_set(
+			err, ENOSYS,
+			"%s: an idmapped mount and a user namespace are not supported together",
+			where);
+	if (!strcmp(op->mount->type, "proc") || !strcmp(op->mount->type, "sysfs") ||
+	    !strcmp(op->mount->type, "cgroup2"))
+		return err_set(err, EINVAL, "%s: %s cannot be idmapped", where, op->mount->type);
+	op->mount->options.idmap = true;
+	return plan_linux_idmaps(mount->uid_mappings, mount->n_uid_mappings, mount->gid_mappings,
+				 mount->n_gid_mappings, where, &op->mount->idmaps, err);
+}
+
 static int plan_mount(struct plan *plan, const Spec__Mount *mount, struct err *err)
 {
 	const char *dest = mount->destination;
@@ -83,12 +109,13 @@ static int plan_mount(struct plan *plan, const Spec__Mount *mount, struct err *e
 	if (!known)
 		return err_set(err, ENOSYS, "mounts: %.128s: type \"%.32s\" is not supported yet",
 			       dest, mount->type);
-	if (!strcmp(mount->type, "mqueue") && !(plan->namespaces & CLONE_NEWIPC))
-		return err_set(err, EINVAL, "mounts: %.128s: mqueue needs an ipc namespace", dest);
+	if (op->mount->options.copyup && strcmp(mount->type, "tmpfs") != 0)
+		return err_set(err, EINVAL, "mounts: %.128s: tmpcopyup is an option of a tmpfs",
+			       dest);
 	/* The guest has the unified hierarchy only; "cgroup" is what specs call either. */
 	op->mount->type = !strcmp(mount->type, "cgroup") ? "cgroup2" : mount->type;
 	op->mount->source = mount->source[0] ? mount->source : mount->type;
-	return 0;
+	return plan_mount_idmaps(plan, mount, op, err);
 }
 
 static int plan_device(struct plan *plan, const Spec__Device *dev, struct err *err)
@@ -117,8 +144,8 @@ static int plan_device(struct plan *plan, const Spec__Device *dev, struct err *e
 	if (dev->file_mode & ~07777u)
 		return err_set(err, EINVAL, "linux.devices: %.128s: bad fileMode", dev->path);
 	if ((plan->namespaces & CLONE_NEWUSER) &&
-	    (plan_map_id(plan->uid_map, plan->n_uid_map, dev->uid) < 0 ||
-	     plan_map_id(plan->gid_map, plan->n_gid_map, dev->gid) < 0))
+	    (plan_map_id(plan->idmaps.uid, plan->idmaps.n_uid, dev->uid) < 0 ||
+	     plan_map_id(plan->idmaps.gid, plan->idmaps.n_gid, dev->gid) < 0))
 		return err_set(err, EINVAL, "linux.devices: %.128s: its owner is not mapped",
 			       dev->path);
 	op = add_op(plan, OP_DEVICE, dev->path, NULL);
@@ -276,12 +303,13 @@ int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
 void plan_finish(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_ops; i++) {
-		if (plan->ops[i].kind == OP_MOUNT)
-			free(plan->ops[i].mount);
+		if (plan->ops[i].kind != OP_MOUNT || !plan->ops[i].mount)
+			continue;
+		plan_idmaps_finish(&plan->ops[i].mount->idmaps);
+		free(plan->ops[i].mount);
 	}
 	free(plan->ops);
-	free(plan->uid_map);
-	free(plan->gid_map);
+	plan_idmaps_finish(&plan->idmaps);
 	free(plan->cgroup);
 	free(plan->rules);
 	plan_process_finish(&plan->process);

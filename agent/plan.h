@@ -31,6 +31,16 @@
 #define PLAN_MAX_OPS    4096
 #define PLAN_MAX_GROUPS 1024
 
+struct plan_idmap {
+	uint32_t container_id, host_id, size;
+};
+
+/* n_uid 0: none. */
+struct idmaps {
+	struct plan_idmap *uid, *gid;
+	size_t n_uid, n_gid;
+};
+
 enum op_kind {
 	OP_HOSTNAME,      /* value */
 	OP_DOMAINNAME,    /* value */
@@ -53,6 +63,7 @@ struct op {
 		struct {
 			const char *type, *source;
 			struct mount_options options;
+			struct idmaps idmaps;
 		} * mount;
 		struct {
 			mode_t mode; /* with S_IFCHR, S_IFBLK or S_IFIFO */
@@ -101,10 +112,6 @@ struct process_plan {
 	struct tune tune;
 };
 
-struct plan_idmap {
-	uint32_t container_id, host_id, size;
-};
-
 struct plan_time_offset {
 	const char *clock;
 	int64_t secs;
@@ -114,8 +121,7 @@ struct plan_time_offset {
 struct plan {
 	uint64_t namespaces; /* CLONE_NEW* of the namespaces that the container gets for itself */
 	const char *hostname;
-	struct plan_idmap *uid_map, *gid_map;
-	size_t n_uid_map, n_gid_map;
+	struct idmaps idmaps; /* of the user namespace */
 	struct plan_time_offset time_offsets[2];
 	size_t n_time_offsets;
 	int personality; /* of every process (tune.h) */
@@ -142,6 +148,7 @@ void plan_process_finish(struct process_plan *plan);
 
 /* The id outside of what is id inside, by the maps of a user namespace; -1 where none maps it. */
 int64_t plan_map_id(const struct plan_idmap *maps, size_t n, uint32_t id);
+void plan_idmaps_finish(struct idmaps *maps);
 
 /* True for a container's or exec's id: up to 128 of [A-Za-z0-9_.+-], a letter or digit first. */
 bool plan_is_id(const char *id);
@@ -150,6 +157,8 @@ bool plan_is_id(const char *id);
 int plan_linux_cgroup(const Spec__Resources *res, struct plan *plan, struct err *err);
 int plan_linux_devices(const Spec__Resources *res, struct plan *plan, struct err *err);
 int plan_linux_namespaces(const Spec__Linux *linux_spec, struct plan *plan, struct err *err);
+int plan_linux_idmaps(Spec__IdMapping *const *uid, size_t n_uid, Spec__IdMapping *const *gid,
+		      size_t n_gid, const char *where, struct idmaps *ret, struct err *err);
 int plan_linux_sysctl(const char *name, const char *value, uint64_t namespaces, struct err *err);
 
 /* The plan as text, one operation a line, for golden tests and --debug. The caller frees. */

@@ -28,33 +28,54 @@ static const struct {
 	{"kernel.domainname", CLONE_NEWUTS}, {"kernel.hostname", CLONE_NEWUTS},
 };
 
-static int plan_idmaps(Spec__IdMapping *const *from, size_t n, struct plan_idmap **ret,
-		       size_t *ret_n, const char *what, struct err *err)
+static int plan_idmap(Spec__IdMapping *const *from, size_t n, struct plan_idmap **ret,
+		      size_t *ret_n, const char *where, const char *what, struct err *err)
 {
 	struct plan_idmap *maps;
 
 	/* UID_GID_MAP_MAX_EXTENTS of the kernel. */
 	if (!n || n > 340)
-		return err_set(err, EINVAL, "linux.%s: a user namespace wants 1 to 340 of them",
-			       what);
+		return err_set(err, EINVAL, "%s.%s: 1 to 340 mappings are wanted", where, what);
 	maps = calloc(n, sizeof(*maps));
 	if (!maps)
-		return err_set(err, ENOMEM, "linux.%s: out of memory", what);
+		return err_set(err, ENOMEM, "%s.%s: out of memory", where, what);
+	*ret = maps;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t size = from[i]->size;
 
 		if (!size || from[i]->container_id + size > UINT32_MAX ||
-		    from[i]->host_id + size > UINT32_MAX) {
-			free(maps);
-			return err_set(err, EINVAL, "linux.%s: mapping %zu is empty or too long",
-				       what, i);
-		}
+		    from[i]->host_id + size > UINT32_MAX)
+			return err_set(err, EINVAL, "%s.%s: mapping %zu is empty or too long",
+				       where, what, i);
 		maps[i] =
 			(struct plan_idmap){from[i]->container_id, from[i]->host_id, from[i]->size};
 	}
-	*ret = maps;
 	*ret_n = n;
 	return 0;
+}
+
+int plan_linux_idmaps(Spec__IdMapping *const *uid, size_t n_uid, Spec__IdMapping *const *gid,
+		      size_t n_gid, const char *where, struct idmaps *ret, struct err *err)
+{
+	struct idmaps maps = {0};
+	int r;
+
+	r = plan_idmap(uid, n_uid, &maps.uid, &maps.n_uid, where, "uidMappings", err);
+	if (r >= 0)
+		r = plan_idmap(gid, n_gid, &maps.gid, &maps.n_gid, where, "gidMappings", err);
+	if (r < 0) {
+		plan_idmaps_finish(&maps);
+		return r;
+	}
+	*ret = maps;
+	return 0;
+}
+
+void plan_idmaps_finish(struct idmaps *maps)
+{
+	free(maps->uid);
+	free(maps->gid);
+	*maps = (struct idmaps){0};
 }
 
 int64_t plan_map_id(const struct plan_idmap *maps, size_t n, uint32_t id)
@@ -136,12 +157,8 @@ int plan_linux_namespaces(const Spec__Linux *l, struct plan *plan, struct err *e
 				       "linux.uidMappings and gidMappings need a user namespace");
 		return 0;
 	}
-	r = plan_idmaps(l->uid_mappings, l->n_uid_mappings, &plan->uid_map, &plan->n_uid_map,
-			"uidMappings", err);
-	if (r >= 0)
-		r = plan_idmaps(l->gid_mappings, l->n_gid_mappings, &plan->gid_map,
-				&plan->n_gid_map, "gidMappings", err);
-	return r;
+	return plan_linux_idmaps(l->uid_mappings, l->n_uid_mappings, l->gid_mappings,
+				 l->n_gid_mappings, "linux", &plan->idmaps, err);
 }
 
 /* --- cgroup -------------------------------------------------------------------------------- */

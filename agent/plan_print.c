@@ -81,6 +81,10 @@ static void print_mount(struct strbuf *sb, const struct op *op)
 	if (o->propagation)
 		strbuf_addf(sb, " propagation=%#" PRIx64 "%s", o->propagation,
 			    o->propagation_rec ? " recursive" : "");
+	if (o->copyup)
+		strbuf_addf(sb, " copyup");
+	if (o->idmap)
+		strbuf_addf(sb, " idmap%s", o->idmap_rec ? " recursive" : "");
 	for (size_t i = 0; i < o->n_data; i++)
 		strbuf_addf(sb, " %s", o->data[i]);
 }
@@ -164,8 +168,8 @@ char *plan_print(const struct plan *plan)
 	struct strbuf sb = {0};
 
 	print_namespaces(&sb, plan->namespaces);
-	print_maps(&sb, "uidmap", plan->uid_map, plan->n_uid_map);
-	print_maps(&sb, "gidmap", plan->gid_map, plan->n_gid_map);
+	print_maps(&sb, "uidmap", plan->idmaps.uid, plan->idmaps.n_uid);
+	print_maps(&sb, "gidmap", plan->idmaps.gid, plan->idmaps.n_gid);
 	for (size_t i = 0; i < plan->n_time_offsets; i++)
 		strbuf_addf(&sb, "time %s %" PRId64 " %u\n", plan->time_offsets[i].clock,
 			    plan->time_offsets[i].secs, plan->time_offsets[i].nanosecs);

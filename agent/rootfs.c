@@ -44,7 +44,8 @@ static int check_volume(const Agent__Volume *volume, const char *what, struct er
 	r = options_parse(volume->options, volume->n_options, &options, err);
 	if (r < 0)
 		return err_wrap(err, "%s", what);
-	if (options.bind || options.propagation || options.rec_set || options.rec_clr)
+	if (options.bind || options.propagation || options.rec_set || options.rec_clr ||
+	    options.copyup || options.idmap)
 		return err_set(err, EINVAL, "%s: not an option of a disk's mount", what);
 	return 0;
 }

@@ -116,13 +116,23 @@ static const struct json_field process_fields[] = {
 };
 static const struct json_object process_object = OBJECT(spec_process, process_fields);
 
+static const struct json_field id_mapping_fields[] = {
+	FIELD("containerID", UINT, spec_id_mapping, container_id, .required = true,
+	      .max = UINT32_MAX),
+	FIELD("hostID", UINT, spec_id_mapping, host_id, .required = true, .max = UINT32_MAX),
+	FIELD("size", UINT, spec_id_mapping, size, .required = true, .max = UINT32_MAX),
+};
+static const struct json_object id_mapping_object = OBJECT(spec_id_mapping, id_mapping_fields);
+
 static const struct json_field mount_fields[] = {
 	FIELD("destination", STRING, spec_mount, destination, .required = true),
 	FIELD("source", STRING, spec_mount, source),
 	FIELD("type", STRING, spec_mount, type),
 	FIELD("options", STRINGS, spec_mount, options, .max_items = 64),
-	REFUSED("uidMappings"),
-	REFUSED("gidMappings"),
+	FIELD("uidMappings", OBJECTS, spec_mount, uid_mappings, .object = &id_mapping_object,
+	      .max_items = 340),
+	FIELD("gidMappings", OBJECTS, spec_mount, gid_mappings, .object = &id_mapping_object,
+	      .max_items = 340),
 };
 static const struct json_object mount_object = OBJECT(spec_mount, mount_fields);
 
@@ -131,14 +141,6 @@ static const struct json_field namespace_fields[] = {
 	FIELD("path", STRING, spec_namespace, path),
 };
 static const struct json_object namespace_object = OBJECT(spec_namespace, namespace_fields);
-
-static const struct json_field id_mapping_fields[] = {
-	FIELD("containerID", UINT, spec_id_mapping, container_id, .required = true,
-	      .max = UINT32_MAX),
-	FIELD("hostID", UINT, spec_id_mapping, host_id, .required = true, .max = UINT32_MAX),
-	FIELD("size", UINT, spec_id_mapping, size, .required = true, .max = UINT32_MAX),
-};
-static const struct json_object id_mapping_object = OBJECT(spec_id_mapping, id_mapping_fields);
 
 static const struct json_field device_fields[] = {
 	FIELD("type", STRING, spec_device, type, .required = true),

@@ -70,7 +70,8 @@ struct spec_process {
 
 struct spec_mount {
 	const char *destination, *type, *source;
-	struct json_array options; /* of strings */
+	struct json_array options;                    /* of strings */
+	struct json_array uid_mappings, gid_mappings; /* of struct spec_id_mapping */
 };
 
 struct spec_namespace {

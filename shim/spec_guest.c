@@ -199,6 +199,11 @@ static int build_mounts(const struct builder *b, const struct json_array *mounts
 		m->type = text(from[i].type);
 		m->source = text(from[i].source);
 		m->options = strings(&from[i].options, &m->n_options);
+		r = spec_build_mappings(b, &from[i].uid_mappings, &m->n_uid_mappings,
+					&m->uid_mappings);
+		if (r == 0)
+			r = spec_build_mappings(b, &from[i].gid_mappings, &m->n_gid_mappings,
+						&m->gid_mappings);
 	}
 	return r;
 }

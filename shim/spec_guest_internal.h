@@ -34,6 +34,8 @@ static inline char **strings(const struct json_array *array, size_t *ret_n)
 int spec_make_messages(const struct builder *b, size_t n, const ProtobufCMessageDescriptor *desc,
 		       size_t *ret_n, void *ret_array);
 
+int spec_build_mappings(const struct builder *b, const struct json_array *mappings, size_t *ret_n,
+			Spec__IdMapping ***ret);
 /* linux.seccomp, compiled (spec_seccomp.c). */
 int spec_build_seccomp(const struct builder *b, const struct spec_seccomp *from,
 		       Spec__Seccomp **ret);

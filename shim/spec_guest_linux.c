@@ -49,8 +49,8 @@ static int build_namespaces(const struct builder *b, const struct json_array *na
 	return r;
 }
 
-static int build_mappings(const struct builder *b, const struct json_array *mappings, size_t *ret_n,
-			  Spec__IdMapping ***ret)
+int spec_build_mappings(const struct builder *b, const struct json_array *mappings, size_t *ret_n,
+			Spec__IdMapping ***ret)
 {
 	const struct spec_id_mapping *from = mappings->items;
 	int r = spec_make_messages(b, mappings->n, &spec__id_mapping__descriptor, ret_n, ret);
@@ -217,11 +217,11 @@ int spec_build_linux(const struct builder *b, const struct spec_linux *from, Spe
 	spec__linux__init(out);
 	r = build_namespaces(b, &from->namespaces, out);
 	if (r == 0)
-		r = build_mappings(b, &from->uid_mappings, &out->n_uid_mappings,
-				   &out->uid_mappings);
+		r = spec_build_mappings(b, &from->uid_mappings, &out->n_uid_mappings,
+					&out->uid_mappings);
 	if (r == 0)
-		r = build_mappings(b, &from->gid_mappings, &out->n_gid_mappings,
-				   &out->gid_mappings);
+		r = spec_build_mappings(b, &from->gid_mappings, &out->n_gid_mappings,
+					&out->gid_mappings);
 	if (r == 0)
 		r = build_devices(b, &from->devices, out);
 	if (r == 0 && from->resources)

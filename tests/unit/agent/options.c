@@ -55,14 +55,25 @@ Test(options, recursive_and_propagation)
 	cr_assert_eq(o.n_data, 0);
 }
 
+Test(options, extensions)
+{
+	struct mount_options o;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(PARSE(&o, "tmpcopyup", "idmap", "silent"), 0);
+	cr_assert(o.copyup && o.idmap && !o.idmap_rec && !o.n_data);
+	cr_assert_eq(PARSE(&o, "ridmap"), 0);
+	cr_assert(o.idmap && o.idmap_rec && !o.copyup);
+}
+
 Test(options, refused)
 {
 	struct mount_options o = {.n_data = 42};
 	struct err err = ERR_INIT;
 	char *many[OPTIONS_MAX_DATA + 1];
 
-	cr_assert_eq(PARSE(&o, "tmpcopyup"), -ENOSYS);
-	cr_assert(strstr(err.msg, "tmpcopyup"));
+	cr_assert_eq(PARSE(&o, "remount"), -ENOSYS);
+	cr_assert(strstr(err.msg, "remount"));
 	cr_assert_eq(PARSE(&o, "idmap=uids=0-1-1"), -ENOSYS);
 	cr_assert_eq(PARSE(&o, "ro", ""), -EINVAL);
 	cr_assert_eq(PARSE(&o, "=x"), -EINVAL);

@@ -275,6 +275,28 @@ Test(plan, tuning)
 	refused(EINVAL, "seccomp");
 }
 
+Test(plan, mounts)
+{
+	static Spec__IdMapping map, *maps[] = {&map};
+	static char *options[] = {"ro",        "rro",    "rnosuid", "ridmap",
+				  "tmpcopyup", "rslave", "size=1m"};
+
+	spec__id_mapping__init(&map);
+	map.host_id = 1000;
+	map.size = 10;
+	mount.options = options;
+	mount.n_options = ARRAY_SIZE(options);
+	mount.uid_mappings = mount.gid_mappings = maps;
+	mount.n_uid_mappings = mount.n_gid_mappings = 1;
+	spec.mounts = mounts;
+	spec.n_mounts = 1;
+	golden("mounts");
+	linux_spec.uid_mappings = linux_spec.gid_mappings = maps;
+	linux_spec.n_uid_mappings = linux_spec.n_gid_mappings = 1;
+	add_namespace("user");
+	refused(ENOSYS, "/data: an idmapped mount");
+}
+
 Test(plan, devices)
 {
 	static Spec__Device devices[3], *list[] = {&devices[0], &devices[1], &devices[2]};
@@ -362,9 +384,16 @@ Test(plan, refuses_mounts)
 	mount.options = bind;
 	mount.n_options = 1;
 	refused(ENOSYS, "bind");
+	bind[0] = "tmpcopyup";
+	mount.type = "proc";
+	refused(EINVAL, "tmpcopyup");
+	bind[0] = "remount";
+	refused(ENOSYS, "remount");
+	bind[0] = "idmap";
+	refused(EINVAL, "proc cannot be idmapped");
+	mount.type = "tmpfs";
+	refused(EINVAL, "uidMappings");
 	mount.n_options = 0;
-	mount.type = "mqueue";
-	refused(EINVAL, "ipc");
 	spec.n_mounts = PLAN_MAX_OPS + 1;
 	refused(E2BIG, "4096");
 	spec.n_mounts = 0;

@@ -239,7 +239,7 @@ static const struct {
 	{"{\"mounts\":[{\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"rbind\"]}]}",
 	 "config.json: mounts[0]: bind mounts of host paths: not supported"},
 	{"{\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[{}]}]}",
-	 "config.json: mounts[0].uidMappings: not supported"},
+	 "config.json: mounts[0].uidMappings[0].containerID: missing"},
 	{"{\"linux\":{\"namespaces\":[{\"type\":\"pids\"}]}}",
 	 "config.json: linux.namespaces[0].type: not known"},
 	{"{\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]}}",
