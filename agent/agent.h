@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/ns.h"
 #include "common/list.h"
 
 struct loop;
@@ -26,6 +27,7 @@ struct agent {
 	bool shutting_down; /* Shutdown was */
 	struct list containers;
 	size_t n_containers;
+	struct ns_pod pod; /* shared by containers without a pid namespace of their own */
 	struct agent_stage stages[AGENT_MAX_STAGES];
 	size_t n_stages;
 };

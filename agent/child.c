@@ -228,7 +228,7 @@ static void __attribute__((noreturn)) run_helper(const struct child_args *args)
 	}
 	rootfs_fd = rootfs_mount(args->rootfs, &err);
 	if (rootfs_fd < 0 || mount_make_devices(args->plan, &err) < 0 ||
-	    make_time_namespace(args->plan, &err) < 0)
+	    make_time_namespace(args->plan, &err) < 0 || ns_join(&args->joins, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
 		err_set_errno(&err, errno, "socket pair");
@@ -286,8 +286,14 @@ pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
 		.exit_signal = SIGCHLD,
 	};
 	struct err err = ERR_INIT;
-	int keep[] = {args->report_fd, args->cgroup_fd, args->init_pidfd,
-		      args->stdio[0],  args->stdio[1],  args->stdio[2]};
+	int keep[7 + NS_MAX_JOINS] = {args->report_fd,
+				      args->cgroup_fd,
+				      args->init_pidfd,
+				      args->stdio[0],
+				      args->stdio[1],
+				      args->stdio[2],
+				      args->plan ? args->joins.ready_fd : -1};
+	size_t n_keep = 7;
 	pid_t pid;
 
 	/* An exec's helper starts in the container's cgroup: inside the namespaces it could not. */
@@ -298,7 +304,9 @@ pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
 	pid = sys_clone3(&clone);
 	if (pid)
 		return pid;
-	close_all_but(keep, ARRAY_SIZE(keep));
+	for (size_t i = 0; i < args->joins.n; i++)
+		keep[n_keep++] = args->joins.of[i].pidfd;
+	close_all_but(keep, n_keep);
 	reset_signals();
 	reset_limits();
 	give_streams(args);

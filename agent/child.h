@@ -12,12 +12,14 @@
 #include <sys/types.h>
 
 #include "agent.pb-c.h"
+#include "agent/ns.h"
 #include "agent/plan.h"
 
 struct child_args {
 	/* A container's init: */
 	const struct plan *plan; /* NULL: an exec */
 	const Agent__Rootfs *rootfs;
+	struct ns_joins joins;
 	/* An exec: */
 	int init_pidfd;
 	uint64_t namespaces; /* CLONE_NEW* to join */

@@ -57,7 +57,8 @@ int container_create(struct agent *agent, const char *id, const struct plan *pla
 		.agent = agent,
 		.id = strdup(id),
 		.cgroup_fd = -1,
-		.namespaces = plan->namespaces,
+		.namespaces = plan_entered(plan),
+		.shares_pids = !(plan->namespaces & CLONE_NEWPID),
 		.personality = plan->personality,
 	};
 	if (plan->namespaces & CLONE_NEWUSER) {

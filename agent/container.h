@@ -27,6 +27,7 @@ struct container {
 	char *id;
 	int cgroup_fd;
 	uint64_t namespaces;        /* CLONE_NEW* that an exec joins */
+	bool shares_pids;           /* the end of its init does not end what else is in it */
 	int64_t root_uid, root_gid; /* as in struct child_args */
 	/* Every exec gets these, too. */
 	struct seccomp seccomp;

@@ -26,6 +26,7 @@
 #include "agent/dial.h"
 #include "agent/early.h"
 #include "agent/net.h"
+#include "agent/ns.h"
 #include "agent/service.h"
 #include "common/cleanup.h"
 #include "common/err.h"
@@ -146,12 +147,14 @@ static int serve(struct agent *agent, struct err *err)
 	return loop_run(agent->loop);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	struct agent agent = {0};
+	struct agent agent = {.pod = {-1, -1}};
 	struct err err = ERR_INIT;
 	sigset_t all;
 
+	if (argc == 3 && !strcmp(argv[1], "pod") && getpid() == 1)
+		ns_run_pod_init(argv[2]);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	agent_stage(&agent, "agent started");

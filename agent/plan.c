@@ -160,11 +160,12 @@ static int plan_device(struct plan *plan, const Spec__Device *dev, struct err *e
 static int plan_names(struct plan *plan, const Spec__Spec *spec, struct err *err)
 {
 	if (spec->init && !(plan->namespaces & CLONE_NEWPID))
-		return err_set(err, EINVAL, "an init needs a pid namespace");
+		return err_set(err, EINVAL, "an init needs a pid namespace of its own");
 	plan->init = spec->init;
 	/* Without a namespace of its own the container would rename the pod. */
 	if ((spec->hostname[0] || spec->domainname[0]) && !(plan->namespaces & CLONE_NEWUTS))
-		return err_set(err, EINVAL, "hostname and domainname need a uts namespace");
+		return err_set(err, EINVAL,
+			       "hostname and domainname need a uts namespace of their own");
 	if (strlen(spec->hostname) > 64 || strlen(spec->domainname) > 64)
 		return err_set(err, EINVAL, "hostname or domainname is longer than 64 bytes");
 	if (spec->hostname[0])
@@ -220,7 +221,7 @@ static int plan_ops(struct plan *plan, const Spec__Spec *spec, struct err *err)
 	for (size_t i = 0; r >= 0 && i < linux_spec->n_sysctl; i++) {
 		const Spec__KeyValue *kv = linux_spec->sysctl[i];
 
-		r = plan_linux_sysctl(kv->key, kv->value, plan->namespaces, err);
+		r = plan_linux_sysctl(kv->key, kv->value, plan_entered(plan), err);
 		if (r >= 0)
 			add_op(plan, OP_SYSCTL, kv->key, kv->value);
 	}

@@ -112,6 +112,11 @@ struct process_plan {
 	struct tune tune;
 };
 
+struct plan_join {
+	uint64_t flag; /* CLONE_NEW* */
+	const char *container_id;
+};
+
 struct plan_time_offset {
 	const char *clock;
 	int64_t secs;
@@ -120,6 +125,9 @@ struct plan_time_offset {
 
 struct plan {
 	uint64_t namespaces; /* CLONE_NEW* of the namespaces that the container gets for itself */
+	struct plan_join joins[8]; /* and of other containers */
+	size_t n_joins;
+	bool pod_pids; /* the pod's pid namespace */
 	const char *hostname;
 	struct idmaps idmaps; /* of the user namespace */
 	struct plan_time_offset time_offsets[2];
@@ -145,6 +153,9 @@ void plan_finish(struct plan *plan);
 int plan_process(const Spec__Process *process, struct process_plan *ret, struct err *err);
 void plan_process_finish(struct process_plan *plan);
 #define _cleanup_process_plan_ __attribute__((cleanup(plan_process_finish)))
+
+/* CLONE_NEW* of all that are not the agent's own. */
+uint64_t plan_entered(const struct plan *plan);
 
 /* The id outside of what is id inside, by the maps of a user namespace; -1 where none maps it. */
 int64_t plan_map_id(const struct plan_idmap *maps, size_t n, uint32_t id);

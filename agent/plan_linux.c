@@ -87,6 +87,30 @@ int64_t plan_map_id(const struct plan_idmap *maps, size_t n, uint32_t id)
 	return -1;
 }
 
+uint64_t plan_entered(const struct plan *plan)
+{
+	uint64_t flags = plan->namespaces | (plan->pod_pids ? CLONE_NEWPID : 0);
+
+	for (size_t i = 0; i < plan->n_joins; i++)
+		flags |= plan->joins[i].flag;
+	return flags;
+}
+
+static int plan_join(const Spec__Namespace *ns, uint64_t flag, struct plan *plan, struct err *err)
+{
+	/* Its mounts would be another container's, its cgroup is its own; and a user namespace that
+	 * was entered takes the rights that the rest of the way needs. */
+	if (flag & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUSER))
+		return err_set(err, ENOSYS,
+			       "linux.namespaces: joining another container's %s namespace is not "
+			       "supported",
+			       ns->type);
+	if (!plan_is_id(ns->container_id))
+		return err_set(err, EINVAL, "linux.namespaces: %s: bad container id", ns->type);
+	plan->joins[plan->n_joins++] = (struct plan_join){flag, ns->container_id};
+	return 0;
+}
+
 static int plan_one_namespace(const Spec__Namespace *ns, struct plan *plan, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(namespace_types); i++) {
@@ -94,14 +118,12 @@ static int plan_one_namespace(const Spec__Namespace *ns, struct plan *plan, stru
 
 		if (strcmp(ns->type, namespace_types[i].name) != 0)
 			continue;
-		if (ns->path[0])
-			return err_set(err, ENOSYS,
-				       "linux.namespaces: joining a %s namespace by path is not "
-				       "supported yet",
-				       ns->type);
-		if (plan->namespaces & flag)
+		if (plan_entered(plan) & flag)
 			return err_set(err, EINVAL, "linux.namespaces: %s twice", ns->type);
-		plan->namespaces |= flag;
+		if (!ns->container_id[0])
+			plan->namespaces |= flag;
+		else
+			return plan_join(ns, flag, plan, err);
 		return 0;
 	}
 	return err_set(err, EINVAL, "linux.namespaces: no such type: %.32s", ns->type);
@@ -137,15 +159,11 @@ int plan_linux_namespaces(const Spec__Linux *l, struct plan *plan, struct err *e
 		if (r < 0)
 			return r;
 	}
-	/* In the pod's own mount or pid namespace a container would see the agent. */
+	/* In the pod's own mount namespace a container would see the agent. */
 	if (!(plan->namespaces & CLONE_NEWNS))
 		return err_set(err, EINVAL,
 			       "linux.namespaces: a container needs a mount namespace");
-	if (!(plan->namespaces & CLONE_NEWPID))
-		return err_set(
-			err, ENOSYS,
-			"linux.namespaces: a container without a pid namespace of its own is "
-			"not supported yet");
+	plan->pod_pids = !(plan_entered(plan) & CLONE_NEWPID);
 	/* Always, asked for or not: else /sys/fs/cgroup would show every container of the pod. */
 	plan->namespaces |= CLONE_NEWCGROUP;
 	r = plan_time_offsets(l, plan, err);

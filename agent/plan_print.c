@@ -168,6 +168,11 @@ char *plan_print(const struct plan *plan)
 	struct strbuf sb = {0};
 
 	print_namespaces(&sb, plan->namespaces);
+	for (size_t i = 0; i < plan->n_joins; i++)
+		strbuf_addf(&sb, "join %#" PRIx64 " %s\n", plan->joins[i].flag,
+			    plan->joins[i].container_id);
+	if (plan->pod_pids)
+		strbuf_addf(&sb, "join the pod's pid namespace\n");
 	print_maps(&sb, "uidmap", plan->idmaps.uid, plan->idmaps.n_uid);
 	print_maps(&sb, "gidmap", plan->idmaps.gid, plan->idmaps.n_gid);
 	for (size_t i = 0; i < plan->n_time_offsets; i++)

@@ -271,6 +271,9 @@ void process_reaped(struct process *process, int wait_status)
 	process->oom_killed = cgroup_value(process->container->cgroup_fd, "memory.events",
 					   "oom_kill") > process->oom_kills;
 	process->state = PROCESS_EXITED;
+	/* What the kernel does with a pid namespace of the container's own. */
+	if (!process->exec_id && process->container->shares_pids)
+		cgroup_kill(process->container->cgroup_fd);
 	stdio_exited(process->stdio);
 }
 

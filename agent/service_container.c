@@ -67,7 +67,11 @@ static int create(struct agent *agent, const Agent__CreateRequest *req, struct r
 		  struct container **ret_failed, struct err *err)
 {
 	_cleanup_plan_ struct plan plan = {0};
-	struct child_args args = {.rootfs = req->rootfs, .init_pidfd = -1};
+	struct child_args args = {
+		.rootfs = req->rootfs,
+		.init_pidfd = -1,
+		.joins.ready_fd = -1,
+	};
 	struct container *container;
 	int r;
 
@@ -78,6 +82,8 @@ static int create(struct agent *agent, const Agent__CreateRequest *req, struct r
 	r = rootfs_check(req->rootfs, err);
 	if (r >= 0)
 		r = plan_make(req->spec, &plan, err);
+	if (r >= 0)
+		r = ns_find_joins(agent, &plan, &args.joins, err);
 	if (r >= 0)
 		r = container_create(agent, req->id, &plan, &container, err);
 	if (r < 0)

@@ -131,7 +131,7 @@ static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_c
 		struct err *err)
 {
 	_cleanup_process_plan_ struct process_plan plan = {0};
-	struct child_args args = {.process = &plan};
+	struct child_args args = {.process = &plan, .joins.ready_fd = -1};
 	struct container *container;
 	struct process *process;
 	int r;

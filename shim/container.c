@@ -26,6 +26,7 @@
 #include "common/opts.h"
 #include "shim/group.h"
 #include "shim/image.h"
+#include "shim/namespace.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "shim/spec_guest.h"
@@ -75,6 +76,7 @@ void container_log_notes(const struct spec *spec)
 
 static int read_bundle(struct container *container, struct err *err)
 {
+	pid_t pod = container->shim->sandbox.hv ? container->shim->sandbox.hv->pid : 0;
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	size_t size;
 	int r;
@@ -90,8 +92,13 @@ static int read_bundle(struct container *container, struct err *err)
 	container_log_notes(container->spec);
 	/* It runs nothing, so most of what its spec says is about a process that will never be. */
 	container->sandbox = group_is_sandbox(container->spec);
-	return container->sandbox ? 0
-				  : spec_guest_build(container->spec, &container->guest_spec, err);
+	if (container->sandbox)
+		return 0;
+	container->spec->resolve_namespace = namespace_resolve;
+	container->spec->resolve_data = &pod;
+	r = spec_guest_build(container->spec, &container->guest_spec, err);
+	container->spec->resolve_data = NULL;
+	return r;
 }
 
 static void on_kill_answer(const ProtobufCMessage *reply, const struct err *err, void *data)

@@ -172,10 +172,20 @@ struct spec_config {
 	struct spec_linux *linux;
 };
 
+/*
+ * Whose namespace path is: *ret is a container's id, "" the pod itself. -EINVAL with a line that says
+ * what it is instead.
+ */
+typedef int (*spec_namespace_fn)(const char *type, const char *path, const char **ret, void *data,
+				 struct err *err);
+
 struct spec {
 	struct json_doc doc;
 	struct spec_config config;
 	struct spec_process process; /* of spec_parse_process() */
+	/* Set between parsing and building; NULL: every path is refused. */
+	spec_namespace_fn resolve_namespace;
+	void *resolve_data;
 };
 
 /* A whole config.json. */

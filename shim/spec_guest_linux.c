@@ -18,6 +18,34 @@ static int build_pairs(const struct builder *b, const struct json_array *pairs, 
 	return r;
 }
 
+enum { NS_OF_POD, NS_TAKEN };
+
+static int resolve_namespace(const struct builder *b, size_t i, const struct spec_namespace *from,
+			     Spec__Namespace *out)
+{
+	static const char *const joinable[] = {"pid", "network", "ipc", "uts", "time"};
+	const char *id = NULL;
+	bool can_join = false;
+	struct err err = ERR_INIT;
+
+	if (!from->path || !from->path[0])
+		return NS_TAKEN;
+	for (size_t k = 0; k < ARRAY_SIZE(joinable); k++)
+		can_join |= strcmp(from->type, joinable[k]) == 0;
+	if (!can_join)
+		return err_set(b->err, EINVAL,
+			       "%s: linux.namespaces[%zu].path: a %s namespace cannot be joined",
+			       b->spec->doc.what, i, from->type);
+	if (!b->spec->resolve_namespace ||
+	    b->spec->resolve_namespace(from->type, from->path, &id, b->spec->resolve_data, &err) <
+		    0)
+		return err_set(b->err, EINVAL, "%s: linux.namespaces[%zu].path: %.200s",
+			       b->spec->doc.what, i,
+			       err.msg[0] ? err.msg : "not a namespace of this pod");
+	out->container_id = text(id);
+	return id[0] ? NS_TAKEN : NS_OF_POD;
+}
+
 static int build_namespaces(const struct builder *b, const struct json_array *namespaces,
 			    Spec__Linux *out)
 {
@@ -25,6 +53,7 @@ static int build_namespaces(const struct builder *b, const struct json_array *na
 					    "uts", "user",    "cgroup", "time"};
 	const struct spec_namespace *from = namespaces->items;
 	unsigned seen = 0;
+	size_t n = 0;
 	int r = spec_make_messages(b, namespaces->n, &spec__namespace__descriptor,
 				   &out->n_namespaces, &out->namespaces);
 
@@ -39,13 +68,15 @@ static int build_namespaces(const struct builder *b, const struct json_array *na
 		if (seen & (1u << t))
 			return err_set(b->err, EINVAL, "%s: linux.namespaces[%zu].type: twice",
 				       b->spec->doc.what, i);
-		if (from[i].path && from[i].path[0])
-			return err_set(b->err, EINVAL,
-				       "%s: linux.namespaces[%zu].path: not supported",
-				       b->spec->doc.what, i);
 		seen |= 1u << t;
-		out->namespaces[i]->type = text(from[i].type);
+		out->namespaces[n]->type = text(from[i].type);
+		r = resolve_namespace(b, i, &from[i], out->namespaces[n]);
+		/* What is the pod's is not named. */
+		if (r == NS_TAKEN)
+			n++;
+		r = r < 0 ? r : 0;
 	}
+	out->n_namespaces = r == 0 ? n : 0;
 	return r;
 }
 

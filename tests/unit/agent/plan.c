@@ -275,6 +275,20 @@ Test(plan, tuning)
 	refused(EINVAL, "seccomp");
 }
 
+Test(plan, shared_namespaces)
+{
+	namespaces[1].type = "ipc";
+	namespaces[1].container_id = "first";
+	add_namespace("uts");
+	namespaces[2].container_id = "second";
+	golden("shared-namespaces");
+	spec.init = true;
+	refused(EINVAL, "pid namespace");
+	spec.hostname = "h";
+	spec.init = false;
+	refused(EINVAL, "uts");
+}
+
 Test(plan, mounts)
 {
 	static Spec__IdMapping map, *maps[] = {&map};
@@ -344,13 +358,19 @@ Test(plan, devices)
 
 Test(plan, refuses_namespaces)
 {
-	namespaces[1].path = "/proc/1/ns/pid";
-	refused(ENOSYS, "pid");
-	namespaces[1].path = "";
+	namespaces[0].container_id = "other";
+	refused(ENOSYS, "mount");
+	namespaces[0].container_id = "";
+	namespaces[1].container_id = "../x";
+	refused(EINVAL, "pid: bad container id");
+	namespaces[1].container_id = "";
 	namespaces[1].type = "mount";
 	refused(EINVAL, "mount twice");
-	namespaces[1].type = "network";
-	refused(ENOSYS, "pid namespace");
+	namespaces[1].type = "pid";
+	add_namespace("pid");
+	namespaces[2].container_id = "other";
+	refused(EINVAL, "pid twice");
+	linux_spec.n_namespaces = 2;
 	namespaces[1].type = "nonsense";
 	refused(EINVAL, "nonsense");
 	linux_spec.n_namespaces = 0;

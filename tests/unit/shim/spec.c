@@ -176,6 +176,59 @@ Test(spec, null_is_absent_and_empty_is_harmless)
 		&spec);
 }
 
+static int resolve(const char *type, const char *path, const char **ret, void *data,
+		   struct err *err)
+{
+	if (strcmp(path, "/pod") != 0 && strcmp(path, "/other") != 0)
+		return err_set(err, EINVAL, "%s is nobody's", path);
+	*ret = strcmp(path, "/pod") == 0 ? "" : "other";
+	return 0;
+}
+
+static int build_joined(const char *path, Spec__Linux **ret, struct spec **ret_spec,
+			struct err *err)
+{
+	_cleanup_free_ char *text = NULL, *patch = NULL;
+	Spec__Spec *guest;
+	int r;
+
+	cr_assert_gt(asprintf(&patch,
+			      "{\"linux\":{\"namespaces\":[{\"type\":\"mount\"},"
+			      "{\"type\":\"ipc\",\"path\":\"%s\"}]}}",
+			      path),
+		     0);
+	text = patched(patch);
+	cr_assert_eq(spec_parse(text, strlen(text), ret_spec, err), 0);
+	(*ret_spec)->resolve_namespace = resolve;
+	r = spec_guest_build(*ret_spec, &guest, err);
+	*ret = r < 0 ? NULL : guest->linux;
+	return r;
+}
+
+Test(spec, namespace_paths_become_containers)
+{
+	static const char *const paths[] = {"/pod", "/other", "/third"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		_cleanup_(spec_free_p) struct spec *spec = NULL;
+		struct err err = ERR_INIT;
+		Spec__Linux *l = NULL;
+		int r = build_joined(paths[i], &l, &spec, &err);
+
+		if (i == 2) {
+			cr_assert_eq(r, -EINVAL);
+			cr_assert_str_eq(err.msg, "config.json: linux.namespaces[1].path: /third "
+						  "is nobody's");
+			continue;
+		}
+		cr_assert_eq(r, 0, "%s", err.msg);
+		cr_assert_eq(l->n_namespaces, i + 1);
+		cr_assert_str_eq(l->namespaces[0]->container_id, "");
+		if (i == 1)
+			cr_assert_str_eq(l->namespaces[1]->container_id, "other");
+	}
+}
+
 Test(spec, tells_what_has_no_effect)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
@@ -245,7 +298,9 @@ static const struct {
 	{"{\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]}}",
 	 "config.json: linux.namespaces[1].type: twice"},
 	{"{\"linux\":{\"namespaces\":[{\"type\":\"pid\",\"path\":\"/proc/1/ns/pid\"}]}}",
-	 "config.json: linux.namespaces[0].path: not supported"},
+	 "config.json: linux.namespaces[0].path: not a namespace of this pod"},
+	{"{\"linux\":{\"namespaces\":[{\"type\":\"mount\",\"path\":\"/proc/1/ns/mnt\"}]}}",
+	 "config.json: linux.namespaces[0].path: a mount namespace cannot be joined"},
 	{"{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}}}",
 	 "config.json: linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported"},
 	{"{\"linux\":{\"cgroupsPath\":\"/a\"}}", "config.json: linux.cgroupsPath: not supported"},
