@@ -25,6 +25,7 @@
 #include "vmm/stages.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_blk.h"
+#include "vmm/virtio_fs.h"
 #include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
@@ -210,6 +211,21 @@ static void handle_detach_net(struct rpc_call *call, const ProtobufCMessage *req
 		rpc_reply_empty(call);
 }
 
+static void handle_attach_share(struct rpc_call *call, const ProtobufCMessage *req, void *data)
+{
+	struct control *control = data;
+	struct virtio_device *fs = devices_find(control->config.devices, DEVICE_FS, 0);
+	int fd = rpc_call_take_fd(call, 0);
+	struct err err = ERR_INIT;
+
+	if (fd < 0)
+		fail(call, EINVAL, "no descriptor came with the request");
+	else if (virtio_fs_attach(fs, fd, &err) < 0)
+		rpc_fail(call, &err);
+	else
+		rpc_reply_empty(call);
+}
+
 /* --- metrics ------------------------------------------------------------------------------- */
 
 #define MAX_DEVICE_COUNTERS 256
@@ -280,10 +296,15 @@ static void handle_metrics(struct rpc_call *call, const ProtobufCMessage *req, v
 /* --- life ---------------------------------------------------------------------------------- */
 
 static const struct rpc_method methods[] = {
-	{"Status", handle_status},          {"Pause", handle_pause},
-	{"Resume", handle_resume},          {"Stop", handle_stop},
-	{"AttachDisk", handle_attach_disk}, {"DetachDisk", handle_detach_disk},
-	{"AttachNet", handle_attach_net},   {"DetachNet", handle_detach_net},
+	{"Status", handle_status},
+	{"Pause", handle_pause},
+	{"Resume", handle_resume},
+	{"Stop", handle_stop},
+	{"AttachDisk", handle_attach_disk},
+	{"DetachDisk", handle_detach_disk},
+	{"AttachNet", handle_attach_net},
+	{"DetachNet", handle_detach_net},
+	{"AttachShare", handle_attach_share},
 	{"Metrics", handle_metrics},
 };
 

@@ -33,6 +33,7 @@ void device_table_plan(struct device_table *table, bool vsock, unsigned disks)
 		add_virtio(table, DEVICE_BLK, i, place++);
 	for (unsigned i = 0; i < NET_MAX_SLOTS; i++)
 		add_virtio(table, DEVICE_NET, i, place++);
+	add_virtio(table, DEVICE_FS, 0, place);
 }
 
 int device_table_cmdline(const struct device_table *table, char *buf, size_t size)

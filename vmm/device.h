@@ -5,9 +5,10 @@
  * virtio ones on its command line.
  *
  *	serial   ports 0x3f8  line 4
- *	virtio   0xd0000000 + 4 KiB * i, line 5 + i:  vsock, rng, disk slots 0, 1, …, net slot
+ *	virtio   0xd0000000 + 4 KiB * i, line 5 + i:  vsock, rng, disk slots 0, 1, …, net slot,
+ *	         fs
  *
- * Kinds to come (balloon, mem, fs) find their place at the end of the table, so what is there
+ * Kinds to come (balloon, mem) find their place at the end of the table, so what is there
  * keeps its address.
  */
 #ifndef VMM_DEVICE_H
@@ -34,7 +35,15 @@ struct vm;
 #define DEVICE_VIRTIO_GSI  5
 #define DEVICE_GSI_LAST    23
 
-enum device_kind { DEVICE_SERIAL, DEVICE_VSOCK, DEVICE_RNG, DEVICE_BLK, DEVICE_NET, DEVICE_KINDS };
+enum device_kind {
+	DEVICE_SERIAL,
+	DEVICE_VSOCK,
+	DEVICE_RNG,
+	DEVICE_BLK,
+	DEVICE_NET,
+	DEVICE_FS,
+	DEVICE_KINDS
+};
 
 struct device_slot {
 	enum device_kind kind;

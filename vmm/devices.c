@@ -12,6 +12,7 @@
 #include "vmm/i8042.h"
 #include "vmm/virtio.h"
 #include "vmm/virtio_blk.h"
+#include "vmm/virtio_fs.h"
 #include "vmm/virtio_mmio.h"
 #include "vmm/virtio_net.h"
 #include "vmm/virtio_rng.h"
@@ -23,7 +24,7 @@
 
 static const char *const device_names[] = {
 	[DEVICE_SERIAL] = "serial", [DEVICE_VSOCK] = "vsock", [DEVICE_RNG] = "rng",
-	[DEVICE_BLK] = "blk",       [DEVICE_NET] = "net",
+	[DEVICE_BLK] = "blk",       [DEVICE_NET] = "net",     [DEVICE_FS] = "fs",
 };
 static_assert(ARRAY_SIZE(device_names) == DEVICE_KINDS, "a name for each kind");
 
@@ -96,6 +97,8 @@ static int create_virtio(struct devices *devices, const struct device_slot *slot
 		return create_blk(devices, slot->index, ret);
 	case DEVICE_NET:
 		return create_net(devices, slot->index, ret);
+	case DEVICE_FS:
+		return virtio_fs_create(devices->loop, ret);
 	default:
 		return -EINVAL;
 	}

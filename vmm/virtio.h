@@ -28,7 +28,7 @@
 #include "vmm/memory.h"
 
 #define VIRTQ_MAX_SIZE    1024
-#define VIRTQ_MAX_CHAIN   258 /* segments of one chain that are accepted: 256 pages, head, status */
+#define VIRTQ_MAX_CHAIN   264 /* segments of one chain that are accepted: 256 pages and their heads */
 #define VIRTIO_MAX_QUEUES 18
 
 struct loop;

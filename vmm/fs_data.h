@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The data half of the file server: what a FUSE request asks of open descriptors, and nothing else.
+ * Runs on any thread and may block. No name is looked up here.
+ */
+#ifndef VMM_FS_DATA_H
+#define VMM_FS_DATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "vmm/fuse_proto.h"
+
+struct fs_transfer {
+	const struct fuse_request *req;
+	int fd, fd_out;    /* fd_out: of COPY_FILE_RANGE */
+	struct iovec *iov; /* of READ and WRITE; is used up */
+	unsigned n_iov;
+};
+
+/* READ, WRITE, COPY_FILE_RANGE: bytes; LSEEK: the offset; FSYNC, FALLOCATE: 0; or -errno. */
+int64_t fs_data_serve(const struct fs_transfer *transfer);
+
+/* Whether fs_data_serve() serves it. */
+bool fs_data_serves(uint32_t opcode);
+
+/*
+ * Whether this thread's writes and truncations leave set-user-id and set-group-id bits alone, as
+ * those of a guest's root do: it has CAP_FSETID, or has not. Nothing where it never had it.
+ */
+void fs_data_keep_suid(bool keep);
+
+#endif
