@@ -40,6 +40,7 @@
 #include "agent/mount.h"
 #include "agent/report.h"
 #include "agent/rootfs.h"
+#include "agent/share.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 
@@ -226,6 +227,8 @@ static void __attribute__((noreturn)) run_helper(const struct child_args *args)
 		err_set_errno(&err, errno, "mount namespace");
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	}
+	if ((args->plan->shares || args->rootfs->share[0]) && share_mount(&err) < 0)
+		report_fail(args->report_fd, &err, EXIT_SETUP);
 	rootfs_fd = rootfs_mount(args->rootfs, &err);
 	if (rootfs_fd < 0 || mount_make_devices(args->plan, &err) < 0 ||
 	    make_time_namespace(args->plan, &err) < 0 || ns_join(&args->joins, &err) < 0)

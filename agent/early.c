@@ -7,6 +7,7 @@
  *
  *	/proc /sys /sys/fs/cgroup /dev	the kernel's
  *	/run/rootfs /run/devices	where containers are put together (rootfs.h)
+ *	/run/share			where the host's folders are while they are (share.h)
  */
 #include "agent/early.h"
 
@@ -20,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "agent/rootfs.h"
+#include "agent/share.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 
@@ -67,6 +69,8 @@ int early_mounts(struct err *err)
 	}
 	if (mkdir(ROOTFS_WORK, 0755) < 0 || mkdir(DEVICES_WORK, 0755) < 0)
 		return err_set_errno(err, errno, "%s", ROOTFS_WORK);
+	if (mkdir(SHARE_WORK, 0700) < 0)
+		return err_set_errno(err, errno, "%s", SHARE_WORK);
 	/*
 	 * Cgroups, namespaces and interfaces wait for all the kernel's readers, each time some ticks
 	 * long: 10 ms of the boot and 3 of each container's start. Expedited, it interrupts the CPUs

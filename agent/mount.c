@@ -23,6 +23,7 @@
 #include "agent/idmap.h"
 #include "agent/net.h"
 #include "agent/rootfs.h"
+#include "agent/share.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/path.h"
@@ -136,6 +137,54 @@ static int do_mount(int root_fd, const struct op *op, struct err *err)
 		r = fsmount_attach(mount_fd, target);
 	if (r >= 0)
 		r = fsmount_setattr(mount_fd, 0, 0, options->propagation, options->propagation_rec);
+	return r < 0 ? err_set_errno(err, -r, "mount %.128s", op->path) : 0;
+}
+
+/* A file's mount point is a file, made where there is none; links in the way are the root's own. */
+static int open_file_target(int root_fd, const char *path)
+{
+	int fd = path_open_in_root(root_fd, path, O_PATH | O_CLOEXEC, 0);
+	_cleanup_close_ int dir = -1;
+	const char *name;
+
+	if (fd != -ENOENT)
+		return fd;
+	dir = open_parent(root_fd, path, &name);
+	if (dir < 0)
+		return dir;
+	if (mknodat(dir, name, S_IFREG | 0644, 0) < 0)
+		return -errno;
+	return path_open_beneath(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
+static int do_bind(int root_fd, const struct op *op, struct err *err)
+{
+	const struct mount_options *options = &op->mount->options;
+	_cleanup_close_ int source = -1, tree = -1, target = -1;
+	struct stat st;
+	int r;
+
+	source = share_open(op->mount->source, err);
+	if (source < 0)
+		return err_wrap(err, "mount %.128s", op->path);
+	if (fstat(source, &st) < 0)
+		return err_set_errno(err, errno, "mount %.128s", op->path);
+	target = S_ISDIR(st.st_mode) ? path_mkdirs_in_root(root_fd, op->path)
+				     : open_file_target(root_fd, op->path);
+	if (target < 0)
+		return err_set_errno(err, -target, "mount point %.128s", op->path);
+	tree = fsmount_clone(source, options->rbind);
+	r = tree < 0 ? tree : 0;
+	if (r >= 0 && idmap_mount(tree, op, err) < 0)
+		return err_wrap(err, "mount %.128s", op->path);
+	if (r >= 0)
+		r = fsmount_setattr(tree, options->attr_set, options->attr_clr, 0, false);
+	if (r >= 0)
+		r = fsmount_setattr(tree, options->rec_set, options->rec_clr, 0, true);
+	if (r >= 0)
+		r = fsmount_attach(tree, target);
+	if (r >= 0)
+		r = fsmount_setattr(tree, 0, 0, options->propagation, options->propagation_rec);
 	return r < 0 ? err_set_errno(err, -r, "mount %.128s", op->path) : 0;
 }
 
@@ -356,6 +405,8 @@ static int do_op(const struct plan *plan, int root_fd, const struct op *op, stru
 		return do_sysctl(op, err);
 	case OP_MOUNT:
 		return do_mount(root_fd, op, err);
+	case OP_BIND:
+		return do_bind(root_fd, op, err);
 	case OP_DEVICE:
 		what = op->path;
 		r = needs_bind(plan, op) ? bind_device(root_fd, plan, op)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/share.h"
+
 /* What every container has in /dev, by the runtime-spec. */
 static const struct {
 	const char *path;
@@ -83,6 +85,29 @@ static int plan_mount_idmaps(struct plan *plan, const Spec__Mount *mount, struct
 				 mount->n_gid_mappings, where, &op->mount->idmaps, err);
 }
 
+/* A file or folder of the host, by its name among the shares; all else is the host's to resolve. */
+static int plan_bind(struct plan *plan, const Spec__Mount *mount, struct op *op, struct err *err)
+{
+	const char *dest = mount->destination;
+	int r;
+
+	if (!mount->share[0])
+		return err_set(err, ENOSYS, "mounts: %.128s: a bind mount of what is not shared",
+			       dest);
+	r = share_check(mount->share, dest, err);
+	if (r < 0)
+		return r;
+	if (op->mount->options.n_data)
+		return err_set(err, EINVAL,
+			       "mounts: %.128s: \"%.64s\" is no option of a bind mount", dest,
+			       op->mount->options.data[0]);
+	op->kind = OP_BIND;
+	op->mount->type = "bind";
+	op->mount->source = mount->share;
+	plan->shares = true;
+	return plan_mount_idmaps(plan, mount, op, err);
+}
+
 static int plan_mount(struct plan *plan, const Spec__Mount *mount, struct err *err)
 {
 	const char *dest = mount->destination;
@@ -100,18 +125,16 @@ static int plan_mount(struct plan *plan, const Spec__Mount *mount, struct err *e
 	r = options_parse(mount->options, mount->n_options, &op->mount->options, err);
 	if (r < 0)
 		return err_wrap(err, "mounts: %.128s", dest);
-	if (op->mount->options.bind || !strcmp(mount->type, "bind"))
-		return err_set(err, ENOSYS,
-			       "mounts: %.128s: bind mounts of host paths are not supported yet",
+	if (op->mount->options.copyup && strcmp(mount->type, "tmpfs") != 0)
+		return err_set(err, EINVAL, "mounts: %.128s: tmpcopyup is an option of a tmpfs",
 			       dest);
+	if (op->mount->options.bind || !strcmp(mount->type, "bind"))
+		return plan_bind(plan, mount, op, err);
 	for (size_t i = 0; i < ARRAY_SIZE(mount_types); i++)
 		known |= !strcmp(mount->type, mount_types[i]);
 	if (!known)
 		return err_set(err, ENOSYS, "mounts: %.128s: type \"%.32s\" is not supported yet",
 			       dest, mount->type);
-	if (op->mount->options.copyup && strcmp(mount->type, "tmpfs") != 0)
-		return err_set(err, EINVAL, "mounts: %.128s: tmpcopyup is an option of a tmpfs",
-			       dest);
 	/* The guest has the unified hierarchy only; "cgroup" is what specs call either. */
 	op->mount->type = !strcmp(mount->type, "cgroup") ? "cgroup2" : mount->type;
 	op->mount->source = mount->source[0] ? mount->source : mount->type;
@@ -304,7 +327,9 @@ int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
 void plan_finish(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_ops; i++) {
-		if (plan->ops[i].kind != OP_MOUNT || !plan->ops[i].mount)
+		bool mounts = plan->ops[i].kind == OP_MOUNT || plan->ops[i].kind == OP_BIND;
+
+		if (!mounts || !plan->ops[i].mount)
 			continue;
 		plan_idmaps_finish(&plan->ops[i].mount->idmaps);
 		free(plan->ops[i].mount);

@@ -47,6 +47,7 @@ enum op_kind {
 	OP_LOOPBACK,      /* brings the new network namespace's lo up */
 	OP_SYSCTL,        /* path: dotted name; value */
 	OP_MOUNT,         /* path, mount */
+	OP_BIND,          /* path, mount: source is a share's name */
 	OP_DEVICE,        /* path, device: kept where it is there already */
 	OP_SYMLINK,       /* path, value: kept where something is there already */
 	OP_CWD,           /* path: made where it is missing */
@@ -140,6 +141,7 @@ struct plan {
 	struct op *ops;
 	size_t n_ops;
 	struct seccomp seccomp; /* of every process; the instructions are the spec's */
+	bool shares;            /* some operation is an OP_BIND */
 	bool init;              /* the process runs under an init of ours (init.h) */
 	struct process_plan process;
 };

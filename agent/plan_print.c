@@ -13,6 +13,7 @@ static const char *const op_names[] = {
 	[OP_LOOPBACK] = "loopback",
 	[OP_SYSCTL] = "sysctl",
 	[OP_MOUNT] = "mount",
+	[OP_BIND] = "bind",
 	[OP_DEVICE] = "device",
 	[OP_SYMLINK] = "symlink",
 	[OP_CWD] = "cwd",
@@ -98,6 +99,7 @@ static void print_op(struct strbuf *sb, const struct op *op)
 		strbuf_addf(sb, " %s", op->value);
 	switch (op->kind) {
 	case OP_MOUNT:
+	case OP_BIND:
 		print_mount(sb, op);
 		break;
 	case OP_DEVICE:

@@ -2,7 +2,7 @@
 /*
  * Theory of Operation: beneath ROOTFS_WORK, in the calling process's private mount namespace:
  *
- *	base/	the image's disk, or the whole root file system where there is no overlay
+ *	base/	the image's disk or shared folder, or the whole root file system where there is no overlay
  *	layer/	a tmpfs of bounded size, or the scratch disk: upper/ and work/
  *	root/	the overlay of the two
  *
@@ -22,6 +22,7 @@
 #include "agent/disk.h"
 #include "agent/fsmount.h"
 #include "agent/options.h"
+#include "agent/share.h"
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/slots.h"
@@ -54,9 +55,10 @@ int rootfs_check(const Agent__Rootfs *rootfs, struct err *err)
 {
 	int r;
 
-	if (!rootfs || !rootfs->lower)
-		return err_set(err, EINVAL, "rootfs: no lower disk");
-	r = check_volume(rootfs->lower, "rootfs.lower", err);
+	if (!rootfs || !rootfs->lower == !rootfs->share[0])
+		return err_set(err, EINVAL, "rootfs: a lower disk or a share is wanted");
+	r = rootfs->lower ? check_volume(rootfs->lower, "rootfs.lower", err)
+			  : share_check(rootfs->share, "rootfs.share", err);
 	if (r < 0 || !rootfs->overlay)
 		return r;
 	if (rootfs->overlay->disk)
@@ -91,6 +93,20 @@ static int mount_volume(const Agent__Volume *volume, struct err *err)
 	if (r < 0)
 		return r;
 	return fsmount_create(&fs, options.attr_set, err);
+}
+
+static int mount_share(const char *name, struct err *err)
+{
+	_cleanup_close_ int fd = share_open(name, err);
+	struct stat st;
+	int tree;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(err, ENOTDIR, "rootfs.share: %.64s is not a directory", name);
+	tree = fsmount_clone(fd, false);
+	return tree < 0 ? err_set_errno(err, -tree, "rootfs.share") : tree;
 }
 
 static int mount_layer(const Agent__Overlay *overlay, struct err *err)
@@ -180,7 +196,7 @@ int rootfs_mount(const Agent__Rootfs *rootfs, struct err *err)
 	_cleanup_close_ int base = -1, layer = -1;
 	int fd, r;
 
-	fd = mount_volume(rootfs->lower, err);
+	fd = rootfs->lower ? mount_volume(rootfs->lower, err) : mount_share(rootfs->share, err);
 	if (fd < 0 || !rootfs->overlay)
 		return fd;
 	base = attach(fd, "base", err);

@@ -387,6 +387,15 @@ Test(plan, refuses_names)
 	refused(EINVAL, "64");
 }
 
+static void accepted_share(void)
+{
+	struct plan plan;
+
+	cr_assert_eq(plan_make(&spec, &plan, NULL), 0);
+	cr_assert(plan.shares);
+	plan_finish(&plan);
+}
+
 Test(plan, refuses_mounts)
 {
 	static char *bind[] = {"rbind"};
@@ -404,6 +413,15 @@ Test(plan, refuses_mounts)
 	mount.options = bind;
 	mount.n_options = 1;
 	refused(ENOSYS, "bind");
+	mount.share = (char *)"a/b";
+	refused(EINVAL, "not the name of a share");
+	mount.share = (char *)"c.0";
+	accepted_share();
+	bind[0] = "size=1m";
+	mount.type = "bind";
+	refused(EINVAL, "no option of a bind");
+	bind[0] = "rbind";
+	mount.share = (char *)"";
 	bind[0] = "tmpcopyup";
 	mount.type = "proc";
 	refused(EINVAL, "tmpcopyup");
