@@ -94,6 +94,7 @@ static int read_bundle(struct container *container, struct err *err)
 	container->sandbox = group_is_sandbox(container->spec);
 	if (container->sandbox)
 		return 0;
+	container->spec->shares.prefix = container->id;
 	container->spec->resolve_namespace = namespace_resolve;
 	container->spec->resolve_data = &pod;
 	r = spec_guest_build(container->spec, &container->guest_spec, err);
@@ -164,7 +165,9 @@ static int open_parts(struct container *container, const Task__CreateTaskRequest
 	if (r < 0 || container->sandbox)
 		return r;
 	r = rootfs_plan(req->rootfs, req->n_rootfs, &container->rootfs, err);
-	if (r < 0)
+	if (r == 0)
+		r = container_shares_open(container, !container->rootfs.image, err);
+	if (r < 0 || !container->rootfs.image)
 		return r;
 	container->image_fd = image_open(container->rootfs.image, err);
 	return container->image_fd < 0 ? container->image_fd : 0;
@@ -213,6 +216,7 @@ void container_free(struct container *container)
 	}
 	process_finish(&container->init);
 	source_remove(container->timeout);
+	container_shares_finish(container);
 	spec_free(container->spec);
 	close_fd(&container->image_fd);
 	if (container->slot >= 0)
@@ -264,7 +268,8 @@ static void create_in_guest(struct container *container)
 	struct err err = ERR_INIT;
 	int r;
 
-	rootfs_message_fill(&container->rootfs, (uint32_t)container->slot, &rootfs);
+	rootfs_message_fill(&container->rootfs, (uint32_t)container->slot, container->shares.rootfs,
+			    &rootfs);
 	request.id = container->id;
 	request.rootfs = &rootfs.rootfs;
 	request.spec = container->guest_spec;
@@ -279,6 +284,17 @@ static void create_in_guest(struct container *container)
 	fail_create(container, &err);
 }
 
+void container_shared(struct container *container)
+{
+	/* The VM ended meanwhile, and Create was answered. */
+	if (!container->create)
+		return;
+	if (container->shares.err.code)
+		fail_create(container, &container->shares.err);
+	else
+		create_in_guest(container);
+}
+
 static void on_attached(const struct err *err, void *data)
 {
 	struct container *container = data;
@@ -288,7 +304,7 @@ static void on_attached(const struct err *err, void *data)
 	if (err)
 		fail_create(container, err);
 	else
-		create_in_guest(container);
+		container_shares_add(container);
 }
 
 void container_enter(struct container *container)
@@ -302,9 +318,9 @@ void container_enter(struct container *container)
 		answer_create(container);
 		return;
 	}
-	/* The pod's first container's image was there from the start. */
-	if (container->slot >= 0) {
-		create_in_guest(container);
+	/* The pod's first container's image was there from the start; a directory needs no disk. */
+	if (container->slot >= 0 || container->image_fd < 0) {
+		container_shares_add(container);
 		return;
 	}
 	container->slot = shim_take_slot(container->shim);

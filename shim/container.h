@@ -11,6 +11,7 @@
 
 #include "common/err.h"
 #include "common/list.h"
+#include "shim/container_share.h"
 #include "shim/process.h"
 #include "shim/rootfs.h"
 #include "spec.pb-c.h"
@@ -38,7 +39,8 @@ struct container {
 	struct rpc_call
 		*create; /* the call of Create, while it is open; owns what rootfs points at */
 	struct rootfs_plan rootfs;
-	int slot;     /* the image's disk slot; -1: none yet */
+	int slot; /* the image's disk slot; -1: none yet */
+	struct container_shares shares;
 	int image_fd; /* keeps the image locked while the VM uses it */
 	uint64_t timeout_ns;
 	struct source *timeout;

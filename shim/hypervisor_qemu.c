@@ -7,6 +7,7 @@
  * Two children. sbx-share serves the guest's vsock by vhost-user, with the same code and the same
  * sockets in vsock_dirfd as sbx-vmm; QEMU has no vsock of its own without a host kernel module. They
  * hold the two ends of a socket pair, and share the guest's memory, which is a memfd for that reason.
+ * The file system device is its too; its control connection waits here for the first shared folder.
  * When either ends the VM is over: the other is killed, and on_exit is called once, by the pidfd of
  * whichever went first. The guest's reset ends QEMU (-no-reboot), as it ends ours.
  *
@@ -49,6 +50,7 @@ struct qemu {
 	struct loop *loop;
 	struct child share, monitor;
 	int console_fd, ring_fd;
+	int share_fd; /* the control connection, until it is asked for */
 	struct source *console_io;
 	struct console_ring *ring;
 	void (*on_exit)(struct hypervisor *hv, const char *how, void *data);
@@ -149,6 +151,7 @@ static void qemu_destroy(struct hypervisor *hv)
 	close_fd(&qemu->console_fd);
 	console_ring_close(qemu->ring);
 	close_fd(&qemu->ring_fd);
+	close_fd(&qemu->share_fd);
 	free(qemu);
 }
 
@@ -180,8 +183,13 @@ static void add_machine(struct argv *argv, const struct hypervisor_config *confi
 		   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 }
 
-static void add_devices(struct argv *argv, const struct hypervisor_config *config, int vsock_fd,
-			int console_fd)
+/* The ends of the pairs between QEMU (front), sbx-share (back) and us. */
+struct ends {
+	int vsock_front, vsock_back, fs_front, fs_back, control;
+};
+
+static void add_devices(struct argv *argv, const struct hypervisor_config *config,
+			const struct ends *ends, int console_fd)
 {
 	argv_add(argv, "-kernel");
 	argv_add(argv, "/proc/self/fd/%d", argv_keep(argv, config->kernel_fd));
@@ -195,8 +203,12 @@ static void add_devices(struct argv *argv, const struct hypervisor_config *confi
 	add_option(argv, "-chardev", "file,id=console,path=/dev/fdset/1,append=on");
 	add_option(argv, "-serial", "chardev:console");
 	argv_add(argv, "-chardev");
-	argv_add(argv, "socket,id=vsock,fd=%d", argv_keep(argv, vsock_fd));
+	argv_add(argv, "socket,id=vsock,fd=%d", argv_keep(argv, ends->vsock_front));
 	add_option(argv, "-device", "vhost-user-vsock-device,chardev=vsock");
+	argv_add(argv, "-chardev");
+	argv_add(argv, "socket,id=fs,fd=%d", argv_keep(argv, ends->fs_front));
+	add_option(argv, "-device",
+		   "vhost-user-fs-device,chardev=fs,tag=sbx,num-request-queues=1,queue-size=1024");
 	add_option(argv, "-device", "virtio-rng-device");
 	for (size_t i = 0; i < config->n_disks; i++) {
 		const char *ro = config->disks[i].readonly ? ",read-only=on" : ",discard=unmap";
@@ -209,8 +221,8 @@ static void add_devices(struct argv *argv, const struct hypervisor_config *confi
 	}
 }
 
-static int start_share(struct qemu *qemu, const struct hypervisor_config *config, int vsock_fd,
-		       struct err *err)
+static int start_share(struct qemu *qemu, const struct hypervisor_config *config,
+		       const struct ends *ends, struct err *err)
 {
 	_cleanup_free_ char *program = NULL;
 	_cleanup_argv_ struct argv argv = {0};
@@ -220,12 +232,14 @@ static int start_share(struct qemu *qemu, const struct hypervisor_config *config
 		return r;
 	argv_add(&argv, "%s", program);
 	argv_add(&argv, "--vsock-dir=fd:%d", argv_keep(&argv, config->vsock_dirfd));
-	argv_add(&argv, "--socket=fd:%d", argv_keep(&argv, vsock_fd));
+	argv_add(&argv, "--socket=fd:%d", argv_keep(&argv, ends->vsock_back));
+	argv_add(&argv, "--fs-socket=fd:%d", argv_keep(&argv, ends->fs_back));
+	argv_add(&argv, "--control=fd:%d", argv_keep(&argv, ends->control));
 	return argv_spawn(&argv, config->log_fd, &qemu->share.pid, &qemu->share.pidfd, err);
 }
 
-static int start_monitor(struct qemu *qemu, const struct hypervisor_config *config, int vsock_fd,
-			 int console_fd, struct err *err)
+static int start_monitor(struct qemu *qemu, const struct hypervisor_config *config,
+			 const struct ends *ends, int console_fd, struct err *err)
 {
 	_cleanup_free_ char *program = NULL;
 	_cleanup_argv_ struct argv argv = {0};
@@ -239,19 +253,43 @@ static int start_monitor(struct qemu *qemu, const struct hypervisor_config *conf
 			       QEMU_PROGRAM);
 	argv_add(&argv, "%s", program);
 	add_machine(&argv, config);
-	add_devices(&argv, config, vsock_fd, console_fd);
+	add_devices(&argv, config, ends, console_fd);
 	return argv_spawn(&argv, config->log_fd, &qemu->monitor.pid, &qemu->monitor.pidfd, err);
+}
+
+static int make_pair(int *ret_a, int *ret_b, struct err *err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_set_errno(err, errno, "socketpair");
+	*ret_a = pair[0];
+	*ret_b = pair[1];
+	return 0;
+}
+
+static void close_ends(struct ends *ends)
+{
+	close_fd(&ends->vsock_front);
+	close_fd(&ends->vsock_back);
+	close_fd(&ends->fs_front);
+	close_fd(&ends->fs_back);
+	close_fd(&ends->control);
 }
 
 static int start_both(struct qemu *qemu, const struct hypervisor_config *config, struct err *err)
 {
-	_cleanup_close_ int front = -1, back = -1, console_w = -1;
-	int pair[2], pipefd[2], r;
+	_cleanup_(close_ends) struct ends ends = {-1, -1, -1, -1, -1};
+	_cleanup_close_ int console_w = -1;
+	int pipefd[2], r;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_set_errno(err, errno, "socketpair");
-	front = pair[0];
-	back = pair[1];
+	r = make_pair(&ends.vsock_front, &ends.vsock_back, err);
+	if (r == 0)
+		r = make_pair(&ends.fs_front, &ends.fs_back, err);
+	if (r == 0)
+		r = make_pair(&qemu->share_fd, &ends.control, err);
+	if (r < 0)
+		return r;
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_set_errno(err, errno, "pipe");
 	qemu->console_fd = pipefd[0];
@@ -259,9 +297,9 @@ static int start_both(struct qemu *qemu, const struct hypervisor_config *config,
 	r = io_set_nonblock(qemu->console_fd, true);
 	if (r < 0)
 		return err_set_errno(err, -r, "pipe");
-	r = start_share(qemu, config, back, err);
+	r = start_share(qemu, config, &ends, err);
 	if (r == 0)
-		r = start_monitor(qemu, config, front, console_w, err);
+		r = start_monitor(qemu, config, &ends, console_w, err);
 	return r;
 }
 
@@ -291,7 +329,7 @@ static int qemu_start(struct loop *loop, const struct hypervisor_config *config,
 	hv = &qemu->hv;
 	hv->ops = &hypervisor_qemu;
 	qemu->loop = loop;
-	qemu->share.pidfd = qemu->monitor.pidfd = qemu->console_fd = -1;
+	qemu->share.pidfd = qemu->monitor.pidfd = qemu->console_fd = qemu->share_fd = -1;
 	qemu->on_exit = config->on_exit;
 	qemu->data = config->data;
 	qemu->ring_fd = console_ring_memfd();
@@ -313,10 +351,25 @@ static size_t qemu_console(struct hypervisor *hv, char *buf, size_t max)
 	return console_ring_tail(qemu_of(hv)->ring, buf, max);
 }
 
+static int qemu_open_share(struct hypervisor *hv, int *ret_fd, struct err *err)
+{
+	struct qemu *qemu = qemu_of(hv);
+	int r;
+
+	if (qemu->share_fd < 0)
+		return err_set(err, EBUSY, "sbx-share: its control connection was handed out");
+	r = io_set_nonblock(qemu->share_fd, true);
+	if (r < 0)
+		return err_set_errno(err, -r, "sbx-share");
+	*ret_fd = TAKE_FD(qemu->share_fd);
+	return 0;
+}
+
 const struct hypervisor_ops hypervisor_qemu = {
 	.name = "qemu",
 	.start = qemu_start,
 	.stop = qemu_stop,
+	.open_share = qemu_open_share,
 	.console = qemu_console,
 	.destroy = qemu_destroy,
 };

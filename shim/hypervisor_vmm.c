@@ -5,6 +5,9 @@
  * socket pair on which it serves sbx.vmm.v1.Control. It ends when that socket closes, and by a death
  * signal when we die; we know of its end by its pidfd. A request on the control socket that is
  * answered with an error leaves the VM running.
+ *
+ * A second child, sbx-share, is started with the pod's first shared folder. It and sbx-vmm hold the
+ * two ends of a socket pair. Without it the guest's files are gone, so its end is the VM's end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,8 +36,12 @@
 struct vmm {
 	struct hypervisor hv;
 	struct loop *loop;
-	int pidfd, ring_fd;
+	int pidfd, ring_fd, log_fd;
 	struct source *child;
+	pid_t share_pid; /* 0: not running */
+	int share_pidfd;
+	struct source *share_source;
+	char share_end[96]; /* how it ended */
 	struct rpc_conn *control;
 	struct console_ring *ring;
 	void (*on_exit)(struct hypervisor *hv, const char *how, void *data);
@@ -55,7 +62,7 @@ static void on_child(struct source *source, uint32_t events, void *data)
 	vmm->child = NULL;
 	spawn_reap(vmm->pidfd, how, sizeof(how));
 	vmm->hv.pid = 0;
-	vmm->on_exit(&vmm->hv, how, vmm->data);
+	vmm->on_exit(&vmm->hv, vmm->share_end[0] ? vmm->share_end : how, vmm->data);
 }
 
 static void on_control_close(struct rpc_conn *conn, int why, void *data)
@@ -83,6 +90,12 @@ static void vmm_destroy(struct hypervisor *hv)
 	vmm_stop(hv);
 	if (hv->pid > 0)
 		spawn_reap(vmm->pidfd, how, sizeof(how));
+	if (vmm->share_pid > 0) {
+		syscall(SYS_pidfd_send_signal, vmm->share_pidfd, SIGKILL, NULL, 0);
+		spawn_reap(vmm->share_pidfd, how, sizeof(how));
+	}
+	source_remove(vmm->share_source);
+	close_fd(&vmm->share_pidfd);
 	source_remove(vmm->child);
 	rpc_conn_close(vmm->control);
 	console_ring_close(vmm->ring);
@@ -160,7 +173,8 @@ static int vmm_start(struct loop *loop, const struct hypervisor_config *config,
 	hv = &vmm->hv;
 	hv->ops = &hypervisor_vmm;
 	vmm->loop = loop;
-	vmm->pidfd = vmm->ring_fd = -1;
+	vmm->pidfd = vmm->ring_fd = vmm->share_pidfd = -1;
+	vmm->log_fd = config->log_fd;
 	vmm->on_exit = config->on_exit;
 	vmm->data = config->data;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
@@ -259,6 +273,81 @@ static int vmm_detach_disk(struct hypervisor *hv, unsigned slot, hypervisor_done
 	return ask(vmm_of(hv), &inv, on_done, &(struct request){.done = done, .data = data});
 }
 
+/* --- sbx-share -------------------------------------------------------------------------------- */
+
+static void on_share(struct source *source, uint32_t events, void *data)
+{
+	struct vmm *vmm = data;
+	char how[64] = "ended";
+
+	source_remove(vmm->share_source);
+	vmm->share_source = NULL;
+	spawn_reap(vmm->share_pidfd, how, sizeof(how));
+	vmm->share_pid = 0;
+	snprintf(vmm->share_end, sizeof(vmm->share_end), "was ended: its file server %s", how);
+	vmm_stop(&vmm->hv);
+}
+
+static void on_attached(const struct err *err, void *data)
+{
+	struct vmm *vmm = data;
+
+	if (!err || vmm->share_end[0])
+		return;
+	snprintf(vmm->share_end, sizeof(vmm->share_end), "was ended: no file server: %.60s",
+		 err->msg);
+	vmm_stop(&vmm->hv);
+}
+
+static int attach_share(struct vmm *vmm, int fd)
+{
+	const struct rpc_invocation inv = {.method = "AttachShare", .fds = &fd, .n_fds = 1};
+
+	return ask(vmm, &inv, on_done, &(struct request){.done = on_attached, .data = vmm});
+}
+
+static int spawn_share(struct vmm *vmm, int fuse_fd, int control_fd, struct err *err)
+{
+	_cleanup_free_ char *program = NULL;
+	_cleanup_argv_ struct argv argv = {0};
+	int r = places_find_program("sbx-share", &program, err);
+
+	if (r < 0)
+		return r;
+	argv_add(&argv, "%s", program);
+	argv_add(&argv, "--fuse=fd:%d", argv_keep(&argv, fuse_fd));
+	argv_add(&argv, "--control=fd:%d", argv_keep(&argv, control_fd));
+	r = argv_spawn(&argv, vmm->log_fd, &vmm->share_pid, &vmm->share_pidfd, err);
+	if (r < 0)
+		return r;
+	r = loop_add_io(vmm->loop, vmm->share_pidfd, EPOLLIN, on_share, vmm, &vmm->share_source);
+	return r < 0 ? err_set_errno(err, -r, "cannot watch sbx-share") : 0;
+}
+
+static int vmm_open_share(struct hypervisor *hv, int *ret_fd, struct err *err)
+{
+	_cleanup_close_ int device = -1, names = -1, ours = -1, theirs = -1;
+	struct vmm *vmm = vmm_of(hv);
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_set_errno(err, errno, "socketpair");
+	device = pair[0];
+	names = pair[1];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_set_errno(err, errno, "socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	r = spawn_share(vmm, names, theirs, err);
+	if (r < 0)
+		return r;
+	r = attach_share(vmm, device);
+	if (r < 0)
+		return err_set_errno(err, -r, "cannot attach sbx-share");
+	*ret_fd = TAKE_FD(ours);
+	return 0;
+}
+
 static void on_status(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	const Vmm__StatusResponse *status = (const Vmm__StatusResponse *)reply;
@@ -290,6 +379,7 @@ const struct hypervisor_ops hypervisor_vmm = {
 	.resume = vmm_resume,
 	.attach_disk = vmm_attach_disk,
 	.detach_disk = vmm_detach_disk,
+	.open_share = vmm_open_share,
 	.stages = vmm_stages,
 	.console = vmm_console,
 	.destroy = vmm_destroy,

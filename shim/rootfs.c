@@ -52,8 +52,10 @@ int rootfs_plan(Task__Mount *const *mounts, size_t n_mounts, struct rootfs_plan 
 	struct rootfs_plan plan = {0};
 	int r;
 
-	if (n_mounts == 0)
-		return err_set(err, EINVAL, "rootfs: a shared directory: not supported");
+	if (n_mounts == 0) {
+		*ret = plan;
+		return 0;
+	}
 	r = plan_base(mounts[0], &plan, err);
 	for (size_t i = 1; r == 0 && i < n_mounts; i++) {
 		if (strcmp(mounts[i]->type, "sbx-scratch") == 0)
@@ -66,7 +68,8 @@ int rootfs_plan(Task__Mount *const *mounts, size_t n_mounts, struct rootfs_plan 
 	return r;
 }
 
-void rootfs_message_fill(const struct rootfs_plan *plan, uint32_t slot, struct rootfs_message *ret)
+void rootfs_message_fill(const struct rootfs_plan *plan, uint32_t slot, const char *share,
+			 struct rootfs_message *ret)
 {
 	agent__rootfs__init(&ret->rootfs);
 	agent__volume__init(&ret->base);
@@ -75,7 +78,10 @@ void rootfs_message_fill(const struct rootfs_plan *plan, uint32_t slot, struct r
 	ret->base.fstype = (char *)plan->fstype;
 	ret->base.options = (char **)plan->options;
 	ret->base.n_options = plan->n_options;
-	ret->rootfs.lower = &ret->base;
+	if (plan->image)
+		ret->rootfs.lower = &ret->base;
+	else
+		ret->rootfs.share = (char *)share;
 	if (plan->overlay) {
 		ret->overlay.size = plan->overlay_size;
 		ret->rootfs.overlay = &ret->overlay;

@@ -17,7 +17,7 @@
 
 /* Strings are the request's. */
 struct rootfs_plan {
-	const char *image; /* the file behind the base's disk */
+	const char *image; /* the file behind the base's disk; NULL: the bundle's own directory */
 	const char *fstype;
 	char *options[ROOTFS_MAX_OPTIONS];
 	size_t n_options;
@@ -25,17 +25,21 @@ struct rootfs_plan {
 	uint64_t overlay_size;
 };
 
-/* An EROFS file, read-only; then at most one sbx-scratch with size=BYTES. */
+/*
+ * An EROFS file, read-only; then at most one sbx-scratch with size=BYTES. No mount at all: the
+ * directory that the bundle names.
+ */
 int rootfs_plan(Task__Mount *const *mounts, size_t n_mounts, struct rootfs_plan *ret,
 		struct err *err);
 
-/* The agent's message, made of ret's parts; the base is in slot. */
+/* The agent's message, made of ret's parts; the base is in slot or the share of that name. */
 struct rootfs_message {
 	Agent__Rootfs rootfs;
 	Agent__Volume base;
 	Agent__Overlay overlay;
 };
 
-void rootfs_message_fill(const struct rootfs_plan *plan, uint32_t slot, struct rootfs_message *ret);
+void rootfs_message_fill(const struct rootfs_plan *plan, uint32_t slot, const char *share,
+			 struct rootfs_message *ret);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "shim/cli.h"
 #include "shim/pod_dir.h"
+#include "shim/run_mount.h"
 
 #define MIB 1048576ull
 #define GIB (1024 * MIB)
@@ -37,6 +38,10 @@ static const struct opt rows[] = {
 	    "run the program as process 1, with no init above it"),
 	OPT(0, "hostname", STRING, hostname, "NAME", "the host name inside (default: the id)"),
 	OPT(0, "read-only", FLAG, read_only, NULL, "make the root file system read-only"),
+	OPT('v', "volume", LIST, volumes, "SRC:DST[:OPTIONS]",
+	    "share a folder or file of the host; :ro read-only"),
+	OPT(0, "mount", LIST, mounts, "type=bind|tmpfs,...",
+	    "the same, or a tmpfs, spelled out: source=, target=, readonly"),
 	OPT(0, "tmpfs", LIST, tmpfs, "PATH[:OPTIONS]", "mount a fresh tmpfs"),
 	OPT(0, "disk-size", SIZE, disk_size, "SIZE",
 	    "the most that the writable layer holds (default: half the memory)", .min = MIB,
@@ -181,6 +186,7 @@ static int check_capabilities(const struct opt_list *list, const char *option, s
 static int check_lists(const struct run_options *o, struct err *err)
 {
 	struct run_ulimit ulimit;
+	struct run_mount mount;
 	int r;
 
 	for (size_t i = 0; i < o->ulimits.n; i++)
@@ -188,6 +194,16 @@ static int check_lists(const struct run_options *o, struct err *err)
 			return err_set(err, EINVAL,
 				       "--ulimit %.40s: NAME=SOFT[:HARD] is wanted, as nofile=1024",
 				       o->ulimits.items[i]);
+	for (size_t i = 0; i < o->volumes.n; i++) {
+		r = run_mount_parse_volume(o->volumes.items[i], &mount, err);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < o->mounts.n; i++) {
+		r = run_mount_parse(o->mounts.items[i], &mount, err);
+		if (r < 0)
+			return r;
+	}
 	for (size_t i = 0; i < o->tmpfs.n; i++)
 		if (o->tmpfs.items[i][0] != '/')
 			return err_set(err, EINVAL, "--tmpfs %.80s: not an absolute path",

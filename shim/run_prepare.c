@@ -212,6 +212,7 @@ int run_prepare(struct run *run, struct err *err)
 		.image = &run->image,
 	};
 	_cleanup_env_list_ struct env_list env = {0};
+	_cleanup_free_ char *cwd = getcwd(NULL, 0);
 	json_t *config = NULL;
 	int r = make_id(run->id, err);
 
@@ -227,6 +228,7 @@ int run_prepare(struct run *run, struct err *err)
 		return r;
 	choose_hypervisor(&run->options);
 	input.env = &env;
+	input.cwd = cwd ? cwd : "/";
 	if (run->options.tty)
 		terminal_size(STDIN_FILENO, &input.rows, &input.columns);
 	r = run_spec_build(&input, &config, err);

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/opts.h"
+#include "shim/run_mount.h"
 
 /* docker's default set. */
 static const char *const default_capabilities[] = {
@@ -257,10 +258,17 @@ static json_t *build_tmpfs(const char *text)
 			 "tmpfs", "source", "tmpfs", "options", options);
 }
 
-static json_t *build_mounts(const struct run_options *o)
+static json_t *build_mounts(const struct run_options *o, const char *cwd)
 {
 	json_t *mounts = json_loads(mounts_json, 0, NULL);
+	struct run_mount mount;
 
+	for (size_t i = 0; i < o->volumes.n; i++)
+		if (run_mount_parse_volume(o->volumes.items[i], &mount, NULL) == 0)
+			json_array_append_new(mounts, run_mount_build(&mount, cwd));
+	for (size_t i = 0; i < o->mounts.n; i++)
+		if (run_mount_parse(o->mounts.items[i], &mount, NULL) == 0)
+			json_array_append_new(mounts, run_mount_build(&mount, cwd));
 	for (size_t i = 0; i < o->tmpfs.n; i++)
 		json_array_append_new(mounts, build_tmpfs(o->tmpfs.items[i]));
 	return mounts;
@@ -309,7 +317,7 @@ int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err 
 			    json_pack("{s:s,s:b}", "path", "rootfs", "readonly", o->read_only));
 	json_object_set_new(root, "hostname", json_string(o->hostname ? o->hostname : input->id));
 	json_object_set_new(root, "process", process);
-	json_object_set_new(root, "mounts", build_mounts(o));
+	json_object_set_new(root, "mounts", build_mounts(o, input->cwd));
 	linux_object = json_loads(linux_json, 0, NULL);
 	if (input->seccomp)
 		json_object_set(linux_object, "seccomp", input->seccomp);

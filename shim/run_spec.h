@@ -21,6 +21,7 @@ struct run_spec_input {
 	const struct image *image;
 	const struct env_list *env; /* the image's, files' and options', merged */
 	uint32_t rows, columns;     /* of the terminal; 0: unknown */
+	const char *cwd;            /* what relative paths of the host are relative to */
 	json_t *seccomp;            /* linux.seccomp; NULL: none */
 };
 

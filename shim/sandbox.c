@@ -21,6 +21,7 @@
 #include "common/loop.h"
 #include "shim/last_words.h"
 #include "shim/places.h"
+#include "shim/share.h"
 #include "shim/stream_hub.h"
 
 /* Generous: fifty VMs may boot at once on a machine that is itself emulated. */
@@ -285,6 +286,7 @@ void sandbox_finish(struct sandbox *sandbox)
 	source_remove(sandbox->failure);
 	sandbox->deadline = sandbox->failure = NULL;
 	agent_client_destroy(TAKE_PTR(sandbox->agent));
+	share_destroy(TAKE_PTR(sandbox->share));
 	hypervisor_destroy(TAKE_PTR(sandbox->hv));
 	stream_hub_destroy(TAKE_PTR(sandbox->hub));
 }

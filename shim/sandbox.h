@@ -17,6 +17,7 @@
 #include "shim/stages.h"
 
 struct loop;
+struct share;
 struct stream_hub;
 
 /* Strings and descriptors are the caller's and needed during sandbox_start() only. */
@@ -50,6 +51,7 @@ struct sandbox {
 	struct hypervisor *hv;
 	struct agent_client *agent;
 	struct stream_hub *hub;
+	struct share *share; /* NULL until the first shared folder */
 	struct source *deadline, *failure;
 	struct stages stages;
 	uint64_t begin_ns;

@@ -179,6 +179,19 @@ struct spec_config {
 typedef int (*spec_namespace_fn)(const char *type, const char *path, const char **ret, void *data,
 				 struct err *err);
 
+/* A file or folder of the host that a mount binds; spec_guest.h lists them. */
+struct spec_share {
+	const char *path; /* as the spec has it: absolute, or from the bundle on */
+	const char *name; /* what the guest knows it by */
+	bool readonly, recursive;
+};
+
+struct spec_shares {
+	const char *prefix; /* of the names, set before they are listed, so that a pod's differ */
+	struct spec_share *items;
+	size_t n;
+};
+
 struct spec {
 	struct json_doc doc;
 	struct spec_config config;
@@ -186,6 +199,7 @@ struct spec {
 	/* Set between parsing and building; NULL: every path is refused. */
 	spec_namespace_fn resolve_namespace;
 	void *resolve_data;
+	struct spec_shares shares; /* of spec_guest_build() */
 };
 
 /* A whole config.json. */

@@ -2,6 +2,7 @@
 #include "shim/spec_guest.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "shim/spec_guest_internal.h"
@@ -176,24 +177,51 @@ static bool has_option(const struct spec_mount *mount, const char *option)
 	return false;
 }
 
+/* A bind's source is a path of the host, which the guest does not see: it gets the share's name. */
+static int build_bind(const struct builder *b, const struct spec_mount *from, size_t i,
+		      Spec__Mount *m)
+{
+	struct spec_shares *shares = &b->spec->shares;
+	struct spec_share *share = &shares->items[shares->n];
+	const char *prefix = shares->prefix ? shares->prefix : "share";
+	size_t size = strlen(prefix) + 24;
+	char *name = json_doc_alloc(&b->spec->doc, size, 1);
+
+	if (!name)
+		return no_memory(b);
+	if (!from->source || !from->source[0])
+		return err_set(b->err, EINVAL, "%s: mounts[%zu].source: missing", b->spec->doc.what,
+			       i);
+	snprintf(name, size, "%s.%zu", prefix, shares->n++);
+	*share = (struct spec_share){
+		.path = from->source,
+		.name = name,
+		.readonly = has_option(from, "ro") || has_option(from, "rro"),
+		.recursive = has_option(from, "rbind"),
+	};
+	m->type = text("bind");
+	m->source = text(NULL);
+	m->share = name;
+	return 0;
+}
+
 static int build_mounts(const struct builder *b, const struct json_array *mounts, Spec__Spec *out)
 {
 	const struct spec_mount *from = mounts->items;
 	int r = spec_make_messages(b, mounts->n, &spec__mount__descriptor, &out->n_mounts,
 				   &out->mounts);
 
+	b->spec->shares.n = 0;
+	b->spec->shares.items =
+		json_doc_alloc(&b->spec->doc, mounts->n, sizeof(*b->spec->shares.items));
+	if (r == 0 && !b->spec->shares.items)
+		r = no_memory(b);
 	for (size_t i = 0; r == 0 && i < mounts->n; i++) {
 		Spec__Mount *m = out->mounts[i];
 
 		if (from[i].destination[0] != '/')
 			return err_set(b->err, EINVAL,
 				       "%s: mounts[%zu].destination: not an absolute path",
-				       b->spec->doc.what, i);
-		/* A bind's source is a path of the host, which the guest does not see. */
-		if ((from[i].type && strcmp(from[i].type, "bind") == 0) ||
-		    has_option(&from[i], "bind") || has_option(&from[i], "rbind"))
-			return err_set(b->err, EINVAL,
-				       "%s: mounts[%zu]: bind mounts of host paths: not supported",
 				       b->spec->doc.what, i);
 		m->destination = text(from[i].destination);
 		m->type = text(from[i].type);
@@ -204,6 +232,9 @@ static int build_mounts(const struct builder *b, const struct json_array *mounts
 		if (r == 0)
 			r = spec_build_mappings(b, &from[i].gid_mappings, &m->n_gid_mappings,
 						&m->gid_mappings);
+		if (r == 0 && ((from[i].type && strcmp(from[i].type, "bind") == 0) ||
+			       has_option(&from[i], "bind") || has_option(&from[i], "rbind")))
+			r = build_bind(b, &from[i], i, m);
 	}
 	return r;
 }

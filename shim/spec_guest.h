@@ -12,6 +12,7 @@
 #include "spec.pb-c.h"
 
 /*
+ * What bind mounts bring in from the host is listed in spec->shares, and the message has its names.
  * The message lives as long as the spec, whose strings and memory it uses; it must not be freed by
  * protobuf-c.
  */

@@ -29,7 +29,7 @@ Test(rootfs, an_image_alone)
 	mount(0, "erofs", "/i", "ro");
 	cr_assert_eq(rootfs_plan(array, 1, &plan, NULL), 0);
 	cr_assert_str_eq(plan.image, "/i");
-	rootfs_message_fill(&plan, 3, &msg);
+	rootfs_message_fill(&plan, 3, NULL, &msg);
 	cr_assert_eq(msg.rootfs.lower->slot, 3);
 	cr_assert_str_eq(msg.rootfs.lower->fstype, "erofs");
 	cr_assert_str_eq(msg.rootfs.lower->options[0], "ro");
@@ -44,8 +44,20 @@ Test(rootfs, with_a_writable_layer)
 	mount(0, "erofs", "/i", "ro");
 	mount(1, "sbx-scratch", "", "size=4096");
 	cr_assert_eq(rootfs_plan(array, 2, &plan, NULL), 0);
-	rootfs_message_fill(&plan, 0, &msg);
+	rootfs_message_fill(&plan, 0, NULL, &msg);
 	cr_assert_eq(msg.rootfs.overlay->size, 4096);
+}
+
+Test(rootfs, no_mount_is_the_bundles_directory)
+{
+	struct rootfs_message msg;
+	struct rootfs_plan plan;
+
+	cr_assert_eq(rootfs_plan(NULL, 0, &plan, NULL), 0);
+	cr_assert_null(plan.image);
+	rootfs_message_fill(&plan, 0, "c.rootfs", &msg);
+	cr_assert_null(msg.rootfs.lower);
+	cr_assert_str_eq(msg.rootfs.share, "c.rootfs");
 }
 
 static void check_refused(size_t n, const char *message)
@@ -59,7 +71,6 @@ static void check_refused(size_t n, const char *message)
 
 Test(rootfs, refuses_the_rest_by_name)
 {
-	check_refused(0, "rootfs: a shared directory: not supported");
 	mount(0, "overlay", "overlay", "ro");
 	check_refused(1, "rootfs of type overlay: not supported");
 	mount(0, "erofs", "i", "ro");

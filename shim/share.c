@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "common/rpc.h"
+#include "share.pb-c.h"
+#include "shim/hypervisor.h"
+
+#define TIMEOUT_MS 10000
+
+struct share {
+	struct rpc_conn *conn; /* NULL: it is gone */
+};
+
+/*
+ * A detached mount of its own: without the mounts beneath it unless asked for, read-only in the
+ * kernel's eyes too, and no hindrance to whoever unmounts the original. Needs root; without it the
+ * folder itself has to do, and sbx-share alone keeps it read-only.
+ */
+static int clone_mount(const char *path, bool readonly, bool recursive)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+	_cleanup_close_ int fd =
+		open_tree(AT_FDCWD, path, flags | (recursive ? (unsigned int)AT_RECURSIVE : 0));
+
+	if (fd < 0)
+		return -errno;
+	if (readonly && mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+				      sizeof(attr)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+int share_open(const char *path, bool readonly, bool recursive, struct err *err)
+{
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+	int clone;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set_errno(err, errno, "%s", path);
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return err_set(err, EINVAL, "%s: neither a directory nor a regular file", path);
+	clone = clone_mount(path, readonly, recursive);
+	return clone < 0 ? TAKE_FD(fd) : clone;
+}
+
+static void on_close(struct rpc_conn *conn, int why, void *data)
+{
+	struct share *share = data;
+
+	/* Its process's end is the hypervisor's to notice. */
+	rpc_conn_close(TAKE_PTR(share->conn));
+}
+
+static void on_hello(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	/* It serves no other version's requests; each of ours fails with the same message. */
+	if (err)
+		log_error("%s", err->msg);
+}
+
+int share_create(struct loop *loop, struct hypervisor *hv, struct share **ret, struct err *err)
+{
+	_cleanup_(share_destroy_p) struct share *share = calloc(1, sizeof(*share));
+	const struct rpc_config config = {.data = share, .on_close = on_close, .role = "shim"};
+	int fd, r;
+
+	if (!share)
+		return err_set(err, ENOMEM, "out of memory");
+	r = hv->ops->open_share(hv, &fd, err);
+	if (r < 0)
+		return r;
+	r = rpc_conn_create(loop, fd, &config, &share->conn);
+	if (r == 0)
+		r = rpc_hello(share->conn, 0, on_hello, NULL);
+	if (r < 0)
+		return err_set_errno(err, -r, "sbx-share");
+	*ret = TAKE_PTR(share);
+	return 0;
+}
+
+void share_destroy(struct share *share)
+{
+	if (!share)
+		return;
+	rpc_conn_close(TAKE_PTR(share->conn));
+	free(share);
+}
+
+struct addition {
+	share_done done;
+	void *data;
+};
+
+static void on_added(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct addition addition = *(struct addition *)data;
+
+	free(data);
+	addition.done(err, addition.data);
+}
+
+int share_add(struct share *share, const char *name, int fd, bool readonly, share_done done,
+	      void *data)
+{
+	Share__AddRootRequest request = SHARE__ADD_ROOT_REQUEST__INIT;
+	const struct rpc_invocation inv = {
+		.service = &share__share__descriptor,
+		.method = "AddRoot",
+		.request = &request.base,
+		.fds = &fd,
+		.n_fds = 1,
+		.timeout_ms = TIMEOUT_MS,
+	};
+	struct addition *addition;
+	int r;
+
+	if (!share->conn)
+		return -EPIPE;
+	addition = malloc(sizeof(*addition));
+	if (!addition)
+		return -ENOMEM;
+	*addition = (struct addition){done, data};
+	request.name = (char *)name;
+	request.readonly = readonly;
+	r = rpc_invoke(share->conn, &inv, on_added, addition);
+	if (r < 0)
+		free(addition);
+	return r;
+}
+
+static void on_removed(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	if (err)
+		log_info("share: %s", err->msg);
+}
+
+void share_remove(struct share *share, const char *name)
+{
+	Share__RemoveRootRequest request = SHARE__REMOVE_ROOT_REQUEST__INIT;
+	const struct rpc_invocation inv = {
+		.service = &share__share__descriptor,
+		.method = "RemoveRoot",
+		.request = &request.base,
+		.timeout_ms = TIMEOUT_MS,
+	};
+
+	request.name = (char *)name;
+	if (share->conn)
+		rpc_invoke(share->conn, &inv, on_removed, NULL);
+}
