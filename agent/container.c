@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "agent/cgroup.h"
+#include "agent/oom.h"
 #include "agent/plan.h"
 
 #define EMPTY_TIMEOUT_NS 10000000000ull
@@ -28,6 +29,7 @@ static void free_container(struct container *container)
 	struct list *it, *tmp;
 
 	cgroup_watch_remove(container->watch);
+	oom_watch_cancel(container->oom);
 	process_destroy(container->init);
 	list_for_each_safe (it, tmp, &container->execs) {
 		process_destroy(list_entry(it, struct process, link));

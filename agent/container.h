@@ -14,6 +14,7 @@
 
 struct agent;
 struct cgroup_watch;
+struct oom_watch;
 struct plan;
 
 #define CONTAINERS_MAX      256
@@ -38,6 +39,7 @@ struct container {
 	bool paused, deleting;
 	struct cgroup_watch *watch; /* freezing or emptying: one at a time */
 	struct rpc_call *pause_call;
+	struct oom_watch *oom;
 	container_freed_fn freed;
 	void *freed_data;
 };

@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "agent/cgroup.h"
 #include "agent/container.h"
+#include "agent/oom.h"
 #include "agent/plan.h"
 #include "agent/rootfs.h"
 #include "agent/service.h"
@@ -216,6 +217,22 @@ void handle_resume(struct rpc_call *call, const ProtobufCMessage *msg, void *dat
 	rpc_reply_empty(call);
 }
 
+void handle_wait_oom(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Agent__OomRequest *req = (const Agent__OomRequest *)msg;
+	struct container *container;
+	struct err err = ERR_INIT;
+	int r = container_find(data, req->id, &container, &err);
+
+	if (r == 0 && container->oom)
+		r = err_set(&err, EBUSY, "somebody waits already");
+	if (r == 0)
+		r = oom_watch_begin(container->agent->loop, container->cgroup_fd, req->seen, call,
+				    &container->oom, &err);
+	if (r < 0)
+		rpc_fail(call, &err);
+}
+
 static void on_freed(int result, void *data)
 {
 	struct rpc_call *call = data;
@@ -238,6 +255,7 @@ static void delete_container(struct container *container, struct rpc_call *call)
 		err_set(&err, ECANCELED, "container %s was deleted", container->id);
 		rpc_fail(TAKE_PTR(container->pause_call), &err);
 	}
+	oom_watch_cancel(container->oom);
 	service_fail_calls(container->init);
 	list_for_each_safe (it, tmp, &container->execs) {
 		service_fail_calls(list_entry(it, struct process, link));

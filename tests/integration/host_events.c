@@ -3,7 +3,7 @@
  * host_events SHIM ROOTFS WORKDIR ROUNDS SEED - is containerd towards a shim: starts it, drives random
  * sequences of calls of the Task service through it, is the sink of its events, and judges order and
  * completeness. ROOTFS is a file (EROFS) or a directory (bind); the rest is containerd's contract, so
- * that any shim v2 can be judged.
+ * that any shim v2 can be judged. With SBX_TRACE set each life is printed.
  *
  * Theory of Operation: a pod of PER_POD containers at a time, the first its sandbox container, then
  * one after the other a container with a random life. Each call is made with rpc_call_sync(), which
@@ -56,6 +56,7 @@ struct container {
 	bool created;
 	struct proc init, execs[MAX_EXECS];
 	unsigned n_execs;
+	bool oom; /* an event */
 };
 
 static struct {
@@ -66,7 +67,7 @@ static struct {
 	bool image;
 	uint64_t random;
 	struct container sandbox, current;
-	int failures, events;
+	int failures, events, ooms;
 	char trace[4096];
 	size_t trace_len;
 } t;
@@ -164,7 +165,10 @@ static void on_start_event(struct container *c, const char *id, bool exec)
 
 static void on_other_event(struct container *c, const char *topic, const ProtobufCMessage *msg)
 {
-	if (strcmp(topic, "/tasks/create") == 0) {
+	if (strcmp(topic, "/tasks/oom") == 0) {
+		c->oom = true;
+		t.ooms++;
+	} else if (strcmp(topic, "/tasks/create") == 0) {
 		if (c->created)
 			wrong("a second create");
 		c->created = true;
@@ -385,15 +389,16 @@ static int delete_proc(struct container *c, struct proc *p, uint32_t *ret_status
 /* --- containers ------------------------------------------------------------------------------- */
 
 static const char config_format[] =
-	"{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":false,\"user\":{\"uid\":0,\"gid\":0},"
-	"\"args\":[\"/bin/sh\",\"-c\",\"%s\"],\"env\":[\"PATH=/bin:/usr/bin\"],\"cwd\":\"/\"},"
-	"\"root\":{\"path\":\"rootfs\"},\"hostname\":\"events\",\"mounts\":[{\"destination\":\"/"
-	"proc\","
-	"\"type\":\"proc\",\"source\":\"proc\"},{\"destination\":\"/"
-	"dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],\"linux\":{\"namespaces\":[{\"type\":"
-	"\"pid\"},"
-	"{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}]},\"annotations\":{"
-	"\"io.containerd.runc.v2.group\":\"%s\",\"io.kubernetes.cri.container-type\":\"%s\"}}";
+	"{\"ociVersion\":\"1.0.2\",\"hostname\":\"events\",\"root\":{\"path\":\"rootfs\"},"
+	"\"process\":{\"terminal\":false,\"user\":{\"uid\":0,\"gid\":0},\"cwd\":\"/\","
+	"\"args\":[\"/bin/sh\",\"-c\",\"%s\"],\"env\":[\"PATH=/bin:/usr/bin\"]},"
+	"\"mounts\":["
+	"{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
+	"{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],"
+	"\"linux\":{\"resources\":{\"memory\":{\"limit\":33554432}},\"namespaces\":["
+	"{\"type\":\"pid\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}]},"
+	"\"annotations\":{\"io.containerd.runc.v2.group\":\"%s\","
+	"\"io.kubernetes.cri.container-type\":\"%s\"}}";
 
 static int make_bundle(const char *id, const char *script, const char *type, char *path,
 		       size_t size)
@@ -483,8 +488,12 @@ static void add_exec(struct container *c)
 		const char *script;
 		int expect;
 	} scripts[] = {
-		{"exit 0", 0},      {"exit 42", 42},           {"sleep 0.05; exit 7", 7},
-		{"sleep 100", ANY}, {"/bin/true & exit 3", 3},
+		{"exit 0", 0},
+		{"exit 42", 42},
+		{"sleep 0.05; exit 7", 7},
+		{"sleep 100", ANY},
+		{"/bin/true & exit 3", 3},
+		{"dd if=/dev/zero of=/dev/null bs=96M count=1 2>/dev/null; exit 12", 12},
 	};
 	Task__ExecProcessRequest request = TASK__EXEC_PROCESS_REQUEST__INIT;
 	Google__Any spec = GOOGLE__ANY__INIT;
@@ -534,7 +543,7 @@ static void random_step(struct container *c)
 	uint32_t status;
 
 	pause_request.id = resume_request.id = c->id;
-	switch (dice(8)) {
+	switch (dice(10)) {
 	case 0:
 	case 1:
 	case 2:
@@ -556,10 +565,21 @@ static void random_step(struct container *c)
 		if (call("Pause", &pause_request.base, NULL) == 0)
 			call("Resume", &resume_request.base, NULL);
 		break;
+	case 7:
+	case 8:
+		/* A script that ends by itself. */
+		if (p && p->expect != ANY && p->waits && !until(has_no_waits, p))
+			wrong("%s does not end", p->id);
+		break;
 	default:
 		for (int i = 0; i < 4; i++)
 			loop_turn(t.loop, 10);
 	}
+}
+
+static bool has_oom(void *data)
+{
+	return ((struct container *)data)->oom;
 }
 
 static void end_of_process(struct container *c, struct proc *p, bool needed)
@@ -576,6 +596,9 @@ static void end_of_process(struct container *c, struct proc *p, bool needed)
 		wrong("%s ended with %u", p->id, p->status);
 	if (!p->started)
 		wrong("no start event of %s", p->id);
+	/* Its hungry child was killed, and it lived to say so. */
+	if (p->expect == 12 && p->status == 12 && !until(has_oom, c))
+		wrong("no oom event of %s", p->id);
 }
 
 static bool is_deleted(void *data)
@@ -587,6 +610,9 @@ static void end_of_life(struct container *c)
 {
 	uint32_t status = 0;
 
+	for (unsigned i = 0; dice(3) && i < c->n_execs; i++)
+		if (c->execs[i].expect != ANY && !until(has_no_waits, &c->execs[i]))
+			wrong("%s does not end", c->execs[i].id);
 	kill_proc(c, &c->init, SIGKILL);
 	if (dice(2))
 		kill_proc(c, &c->init, SIGKILL);
@@ -612,7 +638,7 @@ static void one_life(unsigned round)
 					    "sleep 0.1; exit 5", "exit 0"};
 	struct container *c = &t.current;
 	char address[256];
-	unsigned steps = dice(10);
+	unsigned steps = dice(14);
 
 	t.trace_len = 0;
 	*c = (struct container){.init.expect = ANY};
@@ -703,9 +729,12 @@ int main(int argc, char **argv)
 			break;
 		}
 		one_life(i);
+		if (getenv("SBX_TRACE"))
+			printf("#%s\n", t.trace);
 		if (i % PER_POD == PER_POD - 1 || i == rounds - 1)
 			end_pod();
 	}
-	printf("# %u lives, %d events, %d wrong\n", rounds, t.events, t.failures);
+	printf("# %u lives, %d events, %d of them oom, %d wrong\n", rounds, t.events, t.ooms,
+	       t.failures);
 	return t.failures != 0;
 }
