@@ -25,6 +25,7 @@ struct agent {
 	struct rpc_conn *host;
 	bool set_up;        /* Setup was answered */
 	bool shutting_down; /* Shutdown was */
+	char *resolv_conf;  /* of containers on the pod's network that bring none; NULL: none */
 	struct list containers;
 	size_t n_containers;
 	struct ns_pod pod; /* shared by containers without a pid namespace of their own */

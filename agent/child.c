@@ -233,6 +233,8 @@ static void __attribute__((noreturn)) run_helper(const struct child_args *args)
 	if (rootfs_fd < 0 || mount_make_devices(args->plan, &err) < 0 ||
 	    make_time_namespace(args->plan, &err) < 0 || ns_join(&args->joins, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
+	if (args->resolv_conf && rootfs_write_resolv_conf(rootfs_fd, args->resolv_conf, &err) < 0)
+		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
 		err_set_errno(&err, errno, "socket pair");
 		report_fail(args->report_fd, &err, EXIT_SETUP);

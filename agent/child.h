@@ -20,6 +20,7 @@ struct child_args {
 	const struct plan *plan; /* NULL: an exec */
 	const Agent__Rootfs *rootfs;
 	struct ns_joins joins;
+	const char *resolv_conf; /* to write into rootfs; NULL: it has its own */
 	/* An exec: */
 	int init_pidfd;
 	uint64_t namespaces; /* CLONE_NEW* to join */

@@ -24,6 +24,7 @@
 #include "agent/options.h"
 #include "agent/share.h"
 #include "common/cleanup.h"
+#include "common/io.h"
 #include "common/path.h"
 #include "common/slots.h"
 
@@ -212,4 +213,20 @@ int rootfs_mount(const Agent__Rootfs *rootfs, struct err *err)
 	if (r < 0)
 		return r;
 	return mount_overlay(err);
+}
+
+int rootfs_write_resolv_conf(int rootfs_fd, const char *text, struct err *err)
+{
+	_cleanup_close_ int etc = path_mkdirs_in_root(rootfs_fd, "/etc"), fd = -1;
+	int r = etc;
+
+	if (etc >= 0) {
+		/* Images have it as a link to a service of theirs, which does not run. */
+		unlinkat(etc, "resolv.conf", 0);
+		fd = openat(etc, "resolv.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		r = fd < 0 ? -errno : io_write_full(fd, text, strlen(text));
+	}
+	if (r == -EROFS)
+		return 0;
+	return r < 0 ? err_set_errno(err, -r, "/etc/resolv.conf") : 0;
 }

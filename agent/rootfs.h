@@ -20,4 +20,10 @@ int rootfs_check(const Agent__Rootfs *rootfs, struct err *err);
  */
 int rootfs_mount(const Agent__Rootfs *rootfs, struct err *err);
 
+/*
+ * Replaces /etc/resolv.conf in a rootfs, given as a detached mount. One that cannot be written is
+ * left as it is.
+ */
+int rootfs_write_resolv_conf(int rootfs_fd, const char *text, struct err *err);
+
 #endif

@@ -12,7 +12,7 @@ static const struct rpc_method methods[] = {
 	{"Pids", handle_pids},        {"Stats", handle_stats},
 	{"Pause", handle_pause},      {"Resume", handle_resume},
 	{"Delete", handle_delete},    {"Shutdown", handle_shutdown},
-	{"WaitOom", handle_wait_oom},
+	{"WaitOom", handle_wait_oom}, {"UpdateNetwork", handle_update_network},
 };
 
 const struct rpc_service agent_service = {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sched.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -90,6 +91,8 @@ static int create(struct agent *agent, const Agent__CreateRequest *req, struct r
 	if (r < 0)
 		return r;
 	args.plan = &plan;
+	if (!(plan.namespaces & CLONE_NEWNET))
+		args.resolv_conf = agent->resolv_conf;
 	args.process = &plan.process;
 	args.seccomp = &container->seccomp;
 	args.personality = container->personality;
