@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of Operation: listening -> connected -> hello -> Setup -> ready. The first connection is
+ * Theory of Operation: listening -> connected -> hello -> Setup -> network
+ * (where there is one) -> ready. The first connection is
  * the agent's, as nothing else runs in the guest by then; the listening socket is closed with it. No
  * step has a deadline of its own: the sandbox watches over the whole start and knows what to say.
  */
@@ -27,6 +28,8 @@ struct agent_client {
 	struct agent_events events;
 	char *hostname;
 	uint32_t cpus;
+	const Agent__UpdateNetworkRequest *network;
+	Agent__SetupResponse *set_up; /* while the network is set up */
 	int listen_fd;
 	struct source *listener;
 	struct rpc_conn *conn;
@@ -58,14 +61,57 @@ static void on_close(struct rpc_conn *conn, int why, void *data)
 	lose(client, &err);
 }
 
-static void on_setup(const ProtobufCMessage *reply, const struct err *err, void *data)
+static void forget_setup(struct agent_client *client)
+{
+	if (client->set_up)
+		protobuf_c_message_free_unpacked(&client->set_up->base, NULL);
+	client->set_up = NULL;
+}
+
+static void on_network(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	struct agent_client *client = data;
 
 	if (err)
 		lose(client, err);
 	else
+		client->events.ready(client->set_up, client->events.data);
+	forget_setup(client);
+}
+
+/* The answer to Setup is told when the network is there too. */
+static int keep_setup(struct agent_client *client, const ProtobufCMessage *reply)
+{
+	size_t size = protobuf_c_message_get_packed_size(reply);
+	_cleanup_free_ uint8_t *copy = malloc(size ? size : 1);
+
+	if (!copy)
+		return -ENOMEM;
+	protobuf_c_message_pack(reply, copy);
+	client->set_up = (Agent__SetupResponse *)protobuf_c_message_unpack(
+		&agent__setup_response__descriptor, NULL, size, copy);
+	return client->set_up ? 0 : -ENOMEM;
+}
+
+static void on_setup(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct agent_client *client = data;
+	int r;
+
+	if (err) {
+		lose(client, err);
+		return;
+	}
+	if (!client->network) {
 		client->events.ready((const Agent__SetupResponse *)reply, client->events.data);
+		return;
+	}
+	r = keep_setup(client, reply);
+	if (r == 0)
+		r = agent_client_call(client, "UpdateNetwork", &client->network->base, 0,
+				      on_network, client);
+	if (r < 0)
+		lose_errno(client, r, "cannot set the network up");
 }
 
 static void on_hello(const ProtobufCMessage *reply, const struct err *err, void *data)
@@ -131,6 +177,7 @@ int agent_client_create(struct loop *loop, int vsock_dirfd, const struct agent_s
 	client->loop = loop;
 	client->events = *events;
 	client->cpus = setup->cpus;
+	client->network = setup->network;
 	client->listen_fd = -1;
 	client->hostname = strdup(setup->hostname);
 	r = client->hostname ? sock_listen_at(vsock_dirfd, "vsock_" PORT_NAME(PORT_AGENT), 1,
@@ -153,6 +200,7 @@ void agent_client_destroy(struct agent_client *client)
 	source_remove(client->listener);
 	close_fd(&client->listen_fd);
 	rpc_conn_close(client->conn);
+	forget_setup(client);
 	free(client->hostname);
 	free(client);
 }

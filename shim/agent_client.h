@@ -30,9 +30,10 @@ struct agent_events {
 struct agent_setup {
 	const char *hostname;
 	uint32_t cpus;
+	const Agent__UpdateNetworkRequest *network; /* NULL: none */
 };
 
-/* Listens in the pod's vsock directory; setup's strings are copied. */
+/* Listens in the pod's vsock directory; setup is copied, but for network, which stays. */
 int agent_client_create(struct loop *loop, int vsock_dirfd, const struct agent_setup *setup,
 			const struct agent_events *events, struct agent_client **ret,
 			struct err *err);

@@ -12,7 +12,7 @@
 
 #include "common/err.h"
 
-#define ARGV_MAX     64
+#define ARGV_MAX     96
 #define ARGV_MAX_FDS 24
 
 struct argv {

@@ -16,6 +16,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/slots.h"
 
 struct hypervisor;
 struct loop;
@@ -29,6 +30,14 @@ struct hypervisor_disk {
 	bool readonly;
 };
 
+/* The queues of a tap, or a stream socket of length-prefixed frames. No descriptors: no network. */
+struct hypervisor_net {
+	int fds[NET_MAX_PAIRS];
+	size_t n_fds;
+	bool stream;
+	uint32_t mtu;
+};
+
 /* Descriptors stay the caller's and are needed during the start only. */
 struct hypervisor_config {
 	int kernel_fd, initrd_fd;
@@ -39,6 +48,7 @@ struct hypervisor_config {
 	unsigned slots; /* disk slots in all; the first n_disks are filled */
 	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
 	size_t n_disks;
+	struct hypervisor_net net;
 	int vsock_dirfd;       /* where the VM's vsock sockets are and go */
 	const char *vsock_dir; /* the same by path, for a driver that knows no descriptors */
 	int log_fd;            /* the child's stderr */

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -221,6 +222,28 @@ static void add_devices(struct argv *argv, const struct hypervisor_config *confi
 	}
 }
 
+/* The slot that every VM has, and what is in it; QEMU's has no link where nothing is. */
+static void add_net(struct argv *argv, const struct hypervisor_net *net)
+{
+	static const uint8_t mac[] = NET_SLOT_MAC(0);
+	char fds[16 * NET_MAX_PAIRS] = "";
+	int at = 0;
+
+	if (!net->n_fds)
+		return;
+	for (size_t i = 0; i < net->n_fds; i++)
+		at += snprintf(fds + at, sizeof(fds) - (size_t)at, "%s%d", i ? ":" : "",
+			       argv_keep(argv, net->fds[i]));
+	argv_add(argv, "-netdev");
+	if (net->stream)
+		argv_add(argv, "stream,id=net,server=off,addr.type=fd,addr.str=%s", fds);
+	else
+		argv_add(argv, "tap,id=net,vhost=off,%s=%s", net->n_fds > 1 ? "fds" : "fd", fds);
+	argv_add(argv, "-device");
+	argv_add(argv, "virtio-net-device,netdev=net,mac=%02x:%02x:%02x:%02x:%02x:%02x%s", mac[0],
+		 mac[1], mac[2], mac[3], mac[4], mac[5], net->n_fds > 1 ? ",mq=on" : "");
+}
+
 static int start_share(struct qemu *qemu, const struct hypervisor_config *config,
 		       const struct ends *ends, struct err *err)
 {
@@ -254,6 +277,7 @@ static int start_monitor(struct qemu *qemu, const struct hypervisor_config *conf
 	argv_add(&argv, "%s", program);
 	add_machine(&argv, config);
 	add_devices(&argv, config, ends, console_fd);
+	add_net(&argv, &config->net);
 	return argv_spawn(&argv, config->log_fd, &qemu->monitor.pid, &qemu->monitor.pidfd, err);
 }
 

@@ -160,6 +160,34 @@ static int connect_control(struct vmm *vmm, int *fd, struct err *err)
 	return r < 0 ? err_set_errno(err, -r, "cannot watch sbx-vmm") : 0;
 }
 
+static void on_attached_net(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	/* The guest then has no link, and its agent says so. */
+	if (err)
+		log_error("%s", err->msg);
+}
+
+/* The monitor reads it from its socket before the guest has come far. */
+static int attach_net(struct vmm *vmm, const struct hypervisor_net *net, struct err *err)
+{
+	Vmm__AttachNetRequest request = VMM__ATTACH_NET_REQUEST__INIT;
+	const struct rpc_invocation inv = {
+		.service = &vmm__control__descriptor,
+		.method = "AttachNet",
+		.request = &request.base,
+		.fds = net->fds,
+		.n_fds = net->n_fds,
+	};
+	int r;
+
+	if (!net->n_fds)
+		return 0;
+	request.mtu = net->mtu;
+	request.stream = net->stream;
+	r = rpc_invoke(vmm->control, &inv, on_attached_net, NULL);
+	return r < 0 ? err_set_errno(err, -r, "cannot attach the network") : 0;
+}
+
 static int vmm_start(struct loop *loop, const struct hypervisor_config *config,
 		     struct hypervisor **ret, struct err *err)
 {
@@ -188,6 +216,8 @@ static int vmm_start(struct loop *loop, const struct hypervisor_config *config,
 	r = run(vmm, config, theirs, err);
 	if (r == 0)
 		r = connect_control(vmm, &ours, err);
+	if (r == 0)
+		r = attach_net(vmm, &config->net, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(hv);

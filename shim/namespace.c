@@ -14,17 +14,23 @@ static const struct {
 	{"pid", "pid"}, {"network", "net"}, {"ipc", "ipc"}, {"uts", "uts"}, {"time", "time"},
 };
 
-int namespace_resolve(const char *type, const char *path, const char **ret, void *data,
-		      struct err *err)
+bool namespace_is_of(pid_t pid, const char *type, const char *path)
 {
-	pid_t pid = *(const pid_t *)data;
-
 	for (size_t i = 0; pid > 0 && i < ARRAY_SIZE(files); i++) {
 		char own[64];
 
 		snprintf(own, sizeof(own), "/proc/%d/ns/%s", pid, files[i].file);
-		if (strcmp(type, files[i].type) != 0 || strcmp(path, own) != 0)
-			continue;
+		if (strcmp(type, files[i].type) == 0 && strcmp(path, own) == 0)
+			return true;
+	}
+	return false;
+}
+
+int namespace_resolve(const char *type, const char *path, const char **ret, void *data,
+		      struct err *err)
+{
+	/* A network namespace of the host is what the pod's network is joined to (shim_create.c). */
+	if (strcmp(type, "network") == 0 || namespace_is_of(*(const pid_t *)data, type, path)) {
 		*ret = "";
 		return 0;
 	}

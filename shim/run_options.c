@@ -52,6 +52,8 @@ static const struct opt rows[] = {
 	OPT(0, "security-opt", LIST, security, "OPTION",
 	    "seccomp=FILE, seccomp=unconfined or no-new-privileges"),
 	OPT(0, "kernel", STRING, kernel, "FILE", "boot this kernel"),
+	OPT(0, "network", STRING, network, "NETWORK",
+	    "none; user: the host's, through passt; ns:PATH: a network namespace (default: none)"),
 	OPT(0, "hypervisor", STRING, hypervisor, "NAME", "vmm or qemu (default: what works here)"),
 	OPT(0, "debug", FLAG, debug, NULL, "log more and keep the guest's kernel talking"),
 	OPT(0, "explain", FLAG, explain, NULL, "show where the start's time went"),
@@ -260,6 +262,9 @@ static int check(const struct run_options *o, struct err *err)
 	    strcmp(o->hypervisor, "qemu") != 0)
 		return err_set(err, EINVAL, "--hypervisor %.40s: vmm or qemu is wanted",
 			       o->hypervisor);
+	if (o->network && strcmp(o->network, "none") != 0 && strncmp(o->network, "ns:/", 4) != 0)
+		return err_set(err, EINVAL, "--network %.80s: none or ns:/PATH is wanted",
+			       o->network);
 	return check_lists(o, err);
 }
 

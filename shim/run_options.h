@@ -13,7 +13,7 @@ struct run_options {
 	uint64_t memory, cpus, timeout_ns, disk_size;
 	struct opt_list env, env_files, tmpfs, volumes, mounts, ulimits, cap_add, cap_drop,
 		security;
-	const char *workdir, *user, *name, *entrypoint, *hostname, *kernel, *hypervisor;
+	const char *workdir, *user, *name, *entrypoint, *hostname, *kernel, *hypervisor, *network;
 	bool interactive, tty, remove, detach, read_only, no_init, debug, explain, help;
 	/* Of --security-opt: seccomp NULL is our own profile, "unconfined" none, else a file. */
 	const char *seccomp;

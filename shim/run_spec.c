@@ -303,6 +303,18 @@ static json_t *build_annotations(const struct run_options *o)
 	return annotations;
 }
 
+/* A container of the pod's network has no namespace of its own but joins it by path. */
+static void choose_network(json_t *linux_object, const char *network)
+{
+	json_t *namespaces = json_object_get(linux_object, "namespaces"), *namespace;
+	size_t i;
+
+	json_array_foreach (namespaces, i, namespace)
+		if (network && strncmp(network, "ns:", 3) == 0 &&
+		    strcmp(json_string_value(json_object_get(namespace, "type")), "network") == 0)
+			json_object_set_new(namespace, "path", json_string(network + 3));
+}
+
 int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err *err)
 {
 	const struct run_options *o = input->options;
@@ -319,6 +331,7 @@ int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err 
 	json_object_set_new(root, "process", process);
 	json_object_set_new(root, "mounts", build_mounts(o, input->cwd));
 	linux_object = json_loads(linux_json, 0, NULL);
+	choose_network(linux_object, o->network);
 	if (input->seccomp)
 		json_object_set(linux_object, "seccomp", input->seccomp);
 	json_object_set_new(root, "linux", linux_object);

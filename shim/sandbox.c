@@ -202,6 +202,7 @@ static int start_vm(struct sandbox *sandbox, const struct sandbox_config *config
 		.cpus = config->cpus,
 		.slots = HYPERVISOR_SLOTS,
 		.n_disks = config->n_disks,
+		.net = config->net,
 		.vsock_dirfd = vsock_dirfd,
 		.log_fd = config->log_fd,
 		.on_exit = on_vm_exit,
@@ -231,7 +232,11 @@ static int start_vm(struct sandbox *sandbox, const struct sandbox_config *config
 static int prepare(struct sandbox *sandbox, const struct sandbox_config *config, int vsock_dirfd,
 		   struct err *err)
 {
-	const struct agent_setup setup = {.hostname = config->hostname, .cpus = config->cpus};
+	const struct agent_setup setup = {
+		.hostname = config->hostname,
+		.cpus = config->cpus,
+		.network = config->network,
+	};
 	const struct agent_events events = {
 		.connected = on_agent_connected,
 		.ready = on_agent_ready,

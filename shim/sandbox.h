@@ -30,6 +30,8 @@ struct sandbox_config {
 	bool debug;
 	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
 	size_t n_disks;
+	struct hypervisor_net net;
+	const Agent__UpdateNetworkRequest *network; /* outlives the sandbox; NULL: none */
 	int pod_dirfd;
 	const char *pod_path;
 	int log_fd; /* readable too; stays open */

@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "common/rpc.h"
+#include "shim/net.h"
 #include "shim/pod_dir.h"
 #include "shim/record.h"
 #include "shim/sandbox.h"
@@ -25,6 +26,7 @@ struct shim {
 	struct pod_dir *pod;
 	struct record record;
 	struct sandbox sandbox;
+	struct net net;              /* outlives the sandbox's VM */
 	struct list containers;      /* struct container */
 	struct list clients;         /* struct client */
 	struct publisher *publisher; /* to containerd; NULL: nobody wants events */

@@ -6,6 +6,7 @@
 #include "common/opts.h"
 #include "common/rpc.h"
 #include "shim/container.h"
+#include "shim/namespace.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "task.pb-c.h"
@@ -72,6 +73,39 @@ static int read_config(const struct shim *shim, const struct container *containe
 	return 0;
 }
 
+/* The network namespace of the host that the container is to be in; NULL: none. */
+static const char *network_path(const struct container *container)
+{
+	const struct spec_linux *from = container->spec->config.linux;
+	const struct spec_namespace *namespaces = from ? from->namespaces.items : NULL;
+
+	for (size_t i = 0; from && i < from->namespaces.n; i++)
+		if (strcmp(namespaces[i].type, "network") == 0 && namespaces[i].path &&
+		    namespaces[i].path[0])
+			return namespaces[i].path;
+	return NULL;
+}
+
+/* The first container's is the pod's network. */
+static int open_network(struct shim *shim, const struct container *container, unsigned cpus,
+			struct err *err)
+{
+	const char *path = network_path(container);
+
+	return path ? net_open_namespace(&shim->net, path, cpus, err) : 0;
+}
+
+/* And a later one's must be the same. */
+static int check_network(const struct shim *shim, const struct container *container,
+			 struct err *err)
+{
+	const char *path = network_path(container);
+
+	if (!path || namespace_is_of(shim->record.vmm_pid, "network", path))
+		return 0;
+	return net_check_namespace(&shim->net, path, err);
+}
+
 static int start_sandbox(struct shim *shim, struct container *container, struct err *err)
 {
 	struct sandbox_config config;
@@ -79,9 +113,16 @@ static int start_sandbox(struct shim *shim, struct container *container, struct 
 
 	if (container->image_fd >= 0)
 		container->slot = shim_take_slot(shim);
-
 	if (r == 0)
+		r = open_network(shim, container, config.cpus, err);
+	if (r < 0)
+		net_finish(&shim->net);
+	if (r == 0) {
+		config.net = shim->net.attach;
+		config.network = shim->net.request;
 		r = sandbox_start(&shim->sandbox, &config, err);
+	}
+	net_handed_over(&shim->net);
 	if (r == 0) {
 		shim->record.vmm_pid = shim->sandbox.hv->pid;
 		shim_save_record(shim);
@@ -94,7 +135,10 @@ static void admit(struct shim *shim, struct container *container, struct rpc_cal
 {
 	struct err err = ERR_INIT;
 
-	if (shim->sandbox.state == SANDBOX_NEW && start_sandbox(shim, container, &err) < 0) {
+	int r = shim->sandbox.state == SANDBOX_NEW ? start_sandbox(shim, container, &err)
+						   : check_network(shim, container, &err);
+
+	if (r < 0) {
 		container_free(container);
 		rpc_fail(call, &err);
 		return;

@@ -187,6 +187,7 @@ static void tear_down(struct shim *shim)
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_fail(list_entry(it, struct container, link), &gone);
 	sandbox_finish(&shim->sandbox);
+	net_finish(&shim->net);
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_free(list_entry(it, struct container, link));
 	if (shim->record.status != RECORD_STOPPED) {

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pod's network from the host's side: where its packets go, what the agent is told, and what has
+ * to be taken away afterwards. All zero is a pod without a network.
+ */
+#ifndef SHIM_NET_H
+#define SHIM_NET_H
+
+#include "agent.pb-c.h"
+#include "common/err.h"
+#include "shim/hypervisor.h"
+#include "shim/net_join.h"
+
+struct net {
+	struct hypervisor_net attach;         /* until the VM's monitor has it */
+	Agent__UpdateNetworkRequest *request; /* NULL: there is no network */
+	/* A network namespace: */
+	char *path;
+	struct net_joint joint;
+};
+
+/* The network of a pod of so many CPUs. net is all zero. */
+int net_open_namespace(struct net *net, const char *path, unsigned cpus, struct err *err);
+
+/* Whether path is the namespace that the pod's network is. -EINVAL: it is another. */
+int net_check_namespace(const struct net *net, const char *path, struct err *err);
+
+/* The VM's monitor has its descriptors, or never will. */
+void net_handed_over(struct net *net);
+
+/* After the VM has ended: takes away what is left of it on the host. */
+void net_finish(struct net *net);
+
+#endif
