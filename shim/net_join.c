@@ -11,8 +11,8 @@
  * routes, permanent neighbours and MTU. Nothing outside of the namespace is touched.
  *
  * A pod whose shim was killed leaves the interface's ingress discipline behind, with a filter whose
- * target has gone. It is known by its priority, and by no tap of ours being there; then it is made
- * anew. Anybody else's is left alone, and joining is refused.
+ * target has gone. The filter is known by its priority, and that it is dead by no tap of ours being
+ * there; then the discipline is made anew. Anybody else's is left alone, and joining is refused.
  */
 #include "shim/net_join.h"
 
@@ -39,7 +39,7 @@ struct joining {
 	struct net_facts facts;
 	int fds[NET_MAX_PAIRS];
 	int tap_index;
-	bool foreign; /* somebody else's filter */
+	unsigned ours, foreign; /* filters */
 	struct err *err;
 };
 
@@ -145,8 +145,10 @@ static int check_filter(const struct nl_message *message, void *data)
 	uint16_t priority;
 	int r = net_decode_filter(message, &priority);
 
-	if (r > 0 && priority != NET_REDIRECT_PRIORITY)
-		j->foreign = true;
+	if (r > 0 && priority == NET_REDIRECT_PRIORITY)
+		j->ours++;
+	else if (r > 0)
+		j->foreign++;
 	return r;
 }
 
@@ -160,7 +162,7 @@ static int clear_ingress(struct joining *j)
 	r = nl_dump(j->netlink, &msg, check_filter, j);
 	if (r < 0)
 		return r;
-	if (j->facts.taken || j->foreign)
+	if (j->facts.taken || j->foreign || !j->ours)
 		return -EBUSY;
 	net_encode_ingress(&msg, RTM_DELQDISC, j->facts.link.index);
 	return nl_request(j->netlink, &msg);
@@ -173,6 +175,8 @@ static int add_ingress(struct joining *j, int index)
 
 	net_encode_ingress(&msg, RTM_NEWQDISC, index);
 	r = nl_request(j->netlink, &msg);
+	if (r == -EINVAL) /* there is one, of another kind */
+		return -EBUSY;
 	if (r == -EEXIST && index == j->facts.link.index) {
 		r = clear_ingress(j);
 		net_encode_ingress(&msg, RTM_NEWQDISC, index);
