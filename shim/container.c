@@ -25,6 +25,7 @@
 #include "common/loop.h"
 #include "common/opts.h"
 #include "shim/group.h"
+#include "shim/host_mount.h"
 #include "shim/image.h"
 #include "shim/namespace.h"
 #include "shim/shim.h"
@@ -147,6 +148,27 @@ static int read_timeout(struct container *container, struct err *err)
 	return r < 0 ? err_set_errno(err, -r, "cannot make a timer") : 0;
 }
 
+/* What the host mounts is shared by a clone, and so need not stay mounted. */
+static int open_shares(struct container *container, const Task__CreateTaskRequest *req,
+		       struct err *err)
+{
+	size_t n = container->rootfs.mounted ? req->n_rootfs : 0;
+	_cleanup_free_ char *target = NULL;
+	int r;
+
+	if (asprintf(&target, "%s/rootfs", container->bundle) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	if (n && container->shim->own_pod)
+		return err_set(err, EINVAL, "rootfs of type %.32s: not supported",
+			       req->rootfs[0]->type);
+	r = n ? host_mount_all(req->rootfs, n, target, err) : 0;
+	if (r < 0)
+		return r;
+	r = container_shares_open(container, !container->rootfs.image, err);
+	host_mount_undo(n, target);
+	return r;
+}
+
 static int open_parts(struct container *container, const Task__CreateTaskRequest *req,
 		      struct rpc_call *call, struct err *err)
 {
@@ -166,10 +188,10 @@ static int open_parts(struct container *container, const Task__CreateTaskRequest
 		return r;
 	r = rootfs_plan(req->rootfs, req->n_rootfs, &container->rootfs, err);
 	if (r == 0)
-		r = container_shares_open(container, !container->rootfs.image, err);
+		r = open_shares(container, req, err);
 	if (r < 0 || !container->rootfs.image)
 		return r;
-	container->image_fd = image_open(container->rootfs.image, err);
+	container->image_fd = image_open(container->rootfs.image, container->rootfs.writable, err);
 	return container->image_fd < 0 ? container->image_fd : 0;
 }
 
@@ -347,7 +369,8 @@ static void on_attached(const struct err *err, void *data)
 
 void container_enter(struct container *container)
 {
-	const struct hypervisor_disk disk = {.fd = container->image_fd, .readonly = true};
+	const struct hypervisor_disk disk = {.fd = container->image_fd,
+					     .readonly = !container->rootfs.writable};
 	struct hypervisor *hv = container->shim->sandbox.hv;
 	struct err err = ERR_INIT;
 	int r;

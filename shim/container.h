@@ -47,7 +47,7 @@ struct container {
 	bool timed_out;
 	bool paused;
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
-	uint64_t oom_kills;      /* that containerd was told of */
+	uint64_t oom_kills;                     /* that containerd was told of */
 	struct rpc_call *delete;                /* a Delete that waits for init's end */
 	const Task__CreateTaskRequest *request; /* of create, while that is open */
 };

@@ -44,18 +44,23 @@ void image_finish(struct image *image)
 	*image = (struct image)IMAGE_INIT;
 }
 
-int image_open(const char *path, struct err *err)
+int image_open(const char *path, bool writable, struct err *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd =
+		open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set_errno(err, errno, "image %.500s", path);
+	if (S_ISBLK(st.st_mode))
+		return TAKE_FD(fd);
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, EINVAL, "image %.500s: not a regular file", path);
+		return err_set(err, EINVAL, "image %.500s: neither a file nor a block device",
+			       path);
+	/* Two kernels that write to one file system would destroy it. */
 	do
-		r = flock(fd, LOCK_SH);
+		r = flock(fd, writable ? LOCK_EX | LOCK_NB : LOCK_SH);
 	while (r < 0 && errno == EINTR);
 	if (r < 0 || fstat(fd, &st) < 0)
 		return err_set_errno(err, errno, "image %.500s", path);
@@ -90,7 +95,7 @@ static int fill(struct image *ret, char *path, int fd, const char *id, struct im
 static int take_file(char *path, const char *id, struct image *ret, struct err *err)
 {
 	struct image_config config;
-	int fd = image_open(path, err);
+	int fd = image_open(path, false, err);
 
 	if (fd >= 0 && image_config_default(&config) == 0)
 		return fill(ret, path, fd, id, &config, err);

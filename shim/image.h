@@ -10,6 +10,8 @@
 #ifndef SHIM_IMAGE_H
 #define SHIM_IMAGE_H
 
+#include <stdbool.h>
+
 #include "common/err.h"
 
 struct image {
@@ -44,7 +46,8 @@ void image_finish(struct image *image);
 
 #define _cleanup_image_ __attribute__((cleanup(image_finish)))
 
-/* Opens an image file by the path that image_resolve() gave, and locks it. Returns the fd. */
-int image_open(const char *path, struct err *err);
+/* Opens an image file, or a block device, and locks a file: against removal, and where it is
+ * writable against every other user. Returns the fd. */
+int image_open(const char *path, bool writable, struct err *err);
 
 #endif

@@ -7,22 +7,30 @@
 #include "common/cleanup.h"
 #include "common/opts.h"
 
+/* What the guest's kernel can mount from a disk, so that the host's does not have to. */
+static bool is_disk_type(const char *type)
+{
+	return strcmp(type, "erofs") == 0 || strcmp(type, "ext4") == 0;
+}
+
 static int plan_base(const Task__Mount *mount, struct rootfs_plan *plan, struct err *err)
 {
 	bool readonly = false;
 
-	if (strcmp(mount->type, "erofs") != 0)
-		return err_set(err, EINVAL, "rootfs of type %.32s: not supported", mount->type);
 	if (mount->source[0] != '/')
 		return err_set(err, EINVAL, "rootfs: source: not an absolute path");
 	if (mount->n_options > ROOTFS_MAX_OPTIONS)
 		return err_set(err, EINVAL, "rootfs: too many mount options");
 	for (size_t i = 0; i < mount->n_options; i++) {
+		/* How the host would have found a disk in a file. */
+		if (strcmp(mount->options[i], "loop") == 0)
+			continue;
 		plan->options[plan->n_options++] = mount->options[i];
 		readonly |= strcmp(mount->options[i], "ro") == 0;
 	}
-	if (!readonly)
+	if (!readonly && strcmp(mount->type, "erofs") == 0)
 		return err_set(err, EINVAL, "rootfs: %s without ro", mount->type);
+	plan->writable = !readonly;
 	plan->image = mount->source;
 	plan->fstype = mount->type;
 	return 0;
@@ -52,7 +60,8 @@ int rootfs_plan(Task__Mount *const *mounts, size_t n_mounts, struct rootfs_plan 
 	struct rootfs_plan plan = {0};
 	int r;
 
-	if (n_mounts == 0) {
+	plan.mounted = n_mounts > 0 && !is_disk_type(mounts[0]->type);
+	if (n_mounts == 0 || plan.mounted) {
 		*ret = plan;
 		return 0;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the rootfs mounts of a Create request to disks of the VM and what the agent mounts of them.
+ * From the rootfs mounts of a Create request to disks of the VM and what the agent mounts of them,
+ * or to a directory that is shared.
  * The planner is pure.
  */
 #ifndef SHIM_ROOTFS_H
@@ -17,7 +18,9 @@
 
 /* Strings are the request's. */
 struct rootfs_plan {
-	const char *image; /* the file behind the base's disk; NULL: the bundle's own directory */
+	const char *image; /* the file or device behind the base's disk; NULL: a directory */
+	bool writable;     /* the image is the whole root file system and may be written to */
+	bool mounted;      /* the directory is what the host mounts by the request's mounts */
 	const char *fstype;
 	char *options[ROOTFS_MAX_OPTIONS];
 	size_t n_options;
@@ -26,8 +29,8 @@ struct rootfs_plan {
 };
 
 /*
- * An EROFS file, read-only; then at most one sbx-scratch with size=BYTES. No mount at all: the
- * directory that the bundle names.
+ * An EROFS or ext4 file or device, the first only read-only; then at most one sbx-scratch with
+ * size=BYTES. No mount at all: the directory that the bundle names. All else: mounts for the host.
  */
 int rootfs_plan(Task__Mount *const *mounts, size_t n_mounts, struct rootfs_plan *ret,
 		struct err *err);

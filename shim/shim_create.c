@@ -59,7 +59,7 @@ static int read_config(const struct shim *shim, const struct container *containe
 		.hostname = spec->config.hostname ? spec->config.hostname : container->id,
 		.memory = memory & ~4095ull,
 		.cpus = (unsigned)cpus,
-		.disks = {{.fd = container->image_fd, .readonly = true}},
+		.disks = {{.fd = container->image_fd, .readonly = !container->rootfs.writable}},
 		.n_disks = container->image_fd >= 0,
 		.pod_dirfd = shim->pod->dirfd,
 		.pod_path = shim->pod->path,

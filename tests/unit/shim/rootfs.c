@@ -60,6 +60,35 @@ Test(rootfs, no_mount_is_the_bundles_directory)
 	cr_assert_str_eq(msg.rootfs.share, "c.rootfs");
 }
 
+Test(rootfs, ext4_may_be_written)
+{
+	struct rootfs_message msg;
+	struct rootfs_plan plan;
+
+	mount(0, "ext4", "/dev/mapper/snap", NULL);
+	cr_assert_eq(rootfs_plan(array, 1, &plan, NULL), 0);
+	cr_assert(plan.writable);
+	cr_assert_not(plan.mounted);
+	rootfs_message_fill(&plan, 1, NULL, &msg);
+	cr_assert_str_eq(msg.rootfs.lower->fstype, "ext4");
+	mount(0, "ext4", "/file", "loop");
+	cr_assert_eq(rootfs_plan(array, 1, &plan, NULL), 0);
+	cr_assert_eq(plan.n_options, 0);
+}
+
+Test(rootfs, the_host_mounts_the_rest)
+{
+	struct rootfs_message msg;
+	struct rootfs_plan plan;
+
+	mount(0, "overlay", "overlay", "lowerdir=/a:/b");
+	cr_assert_eq(rootfs_plan(array, 1, &plan, NULL), 0);
+	cr_assert(plan.mounted);
+	cr_assert_null(plan.image);
+	rootfs_message_fill(&plan, 0, "c.rootfs", &msg);
+	cr_assert_str_eq(msg.rootfs.share, "c.rootfs");
+}
+
 static void check_refused(size_t n, const char *message)
 {
 	struct rootfs_plan plan;
@@ -71,8 +100,6 @@ static void check_refused(size_t n, const char *message)
 
 Test(rootfs, refuses_the_rest_by_name)
 {
-	mount(0, "overlay", "overlay", "ro");
-	check_refused(1, "rootfs of type overlay: not supported");
 	mount(0, "erofs", "i", "ro");
 	check_refused(1, "rootfs: source: not an absolute path");
 	mount(0, "erofs", "/i", "rw");

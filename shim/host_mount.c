@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/host_mount.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+
+static const struct word {
+	const char *name;
+	unsigned long set, clear;
+} words[] = {
+	{"async", 0, MS_SYNCHRONOUS},   {"atime", 0, MS_NOATIME},
+	{"bind", MS_BIND, 0},           {"defaults", 0, 0},
+	{"dev", 0, MS_NODEV},           {"diratime", 0, MS_NODIRATIME},
+	{"dirsync", MS_DIRSYNC, 0},     {"exec", 0, MS_NOEXEC},
+	{"mand", MS_MANDLOCK, 0},       {"noatime", MS_NOATIME, 0},
+	{"nodev", MS_NODEV, 0},         {"nodiratime", MS_NODIRATIME, 0},
+	{"noexec", MS_NOEXEC, 0},       {"nomand", 0, MS_MANDLOCK},
+	{"norelatime", 0, MS_RELATIME}, {"nostrictatime", 0, MS_STRICTATIME},
+	{"nosuid", MS_NOSUID, 0},       {"rbind", MS_BIND | MS_REC, 0},
+	{"relatime", MS_RELATIME, 0},   {"ro", MS_RDONLY, 0},
+	{"rw", 0, MS_RDONLY},           {"strictatime", MS_STRICTATIME, 0},
+	{"suid", 0, MS_NOSUID},         {"sync", MS_SYNCHRONOUS, 0},
+};
+
+static const struct word *find_word(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(words[i].name, name) == 0)
+			return &words[i];
+	return NULL;
+}
+
+int host_mount_parse(char *const *options, size_t n, struct host_mount_options *ret,
+		     struct err *err)
+{
+	size_t used = 0;
+
+	*ret = (struct host_mount_options){0};
+	for (size_t i = 0; i < n; i++) {
+		const struct word *word = find_word(options[i]);
+		size_t len = strlen(options[i]);
+
+		if (word) {
+			ret->flags = (ret->flags & ~word->clear) | word->set;
+			continue;
+		}
+		if (len >= sizeof(ret->data) - used - 1)
+			return err_set(err, E2BIG, "rootfs: the mount options exceed a page");
+		if (used)
+			ret->data[used++] = ',';
+		memcpy(ret->data + used, options[i], len);
+		used += len;
+	}
+	return 0;
+}
+
+static int mount_one(const Task__Mount *m, const char *target, struct err *err)
+{
+	struct host_mount_options o;
+	unsigned long bind = MS_BIND | MS_REC;
+	int r = host_mount_parse(m->options, m->n_options, &o, err);
+
+	if (r < 0)
+		return r;
+	/* A bind takes no other flags until it is mounted. */
+	if (mount(m->source, target, m->type, o.flags & MS_BIND ? o.flags & bind : o.flags,
+		  o.data) < 0)
+		return err_set_errno(err, errno, "rootfs: mounting %.64s of type %.32s", m->source,
+				     m->type);
+	if (!(o.flags & MS_BIND) || !(o.flags & ~bind))
+		return 0;
+	if (mount(NULL, target, NULL, (o.flags & ~(unsigned long)MS_REC) | MS_REMOUNT, NULL) == 0)
+		return 0;
+	r = err_set_errno(err, errno, "rootfs: the flags of the bind of %.64s", m->source);
+	umount2(target, MNT_DETACH);
+	return r;
+}
+
+int host_mount_all(Task__Mount *const *mounts, size_t n, const char *target, struct err *err)
+{
+	if (mkdir(target, 0711) < 0 && errno != EEXIST)
+		return err_set_errno(err, errno, "%s", target);
+	for (size_t i = 0; i < n; i++) {
+		int r = mount_one(mounts[i], target, err);
+
+		if (r < 0) {
+			host_mount_undo(i, target);
+			return r;
+		}
+	}
+	return 0;
+}
+
+void host_mount_undo(size_t n, const char *target)
+{
+	while (n--)
+		umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
+}

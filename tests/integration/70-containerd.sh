@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Debian's containerd with the runtime io.containerd.sbx.v2, driven by ctr.
+set -u
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+unset SBX_ROOT # containerd's shims have the default one
+dir=$(mktemp -d)
+cat >"$dir/config.toml" <<EOF
+version = 2
+root = "$dir/root"
+state = "$dir/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.devmapper"]
+[grpc]
+address = "$dir/containerd.sock"
+[ttrpc]
+address = "$dir/containerd.sock.ttrpc"
+EOF
+export PATH=$build/bin:$PATH CONTAINERD_ADDRESS=$dir/containerd.sock
+containerd --config "$dir/config.toml" --log-level warn >"$dir/log" 2>&1 &
+daemon=$!
+trap 'kill $daemon; pkill -9 -x "containerd-shim"; rm -rf "$work"' EXIT
+for _ in $(seq 200); do ctr version >/dev/null 2>&1 && break; sleep 0.1; done
+check "containerd is up" 'ctr version >/dev/null'
+
+# An image from the built-in one's files: an OCI archive of one layer.
+fsck.erofs --extract="$dir/rootfs" "$build/share/builtin.erofs" >/dev/null 2>&1
+umoci init --layout "$dir/oci" && umoci new --image "$dir/oci:box" &&
+	umoci unpack --image "$dir/oci:box" "$dir/bundle" >/dev/null 2>&1
+cp -a "$dir/rootfs/." "$dir/bundle/rootfs/"
+umoci repack --image "$dir/oci:box" "$dir/bundle" >/dev/null 2>&1
+tar -C "$dir/oci" -cf "$dir/box.tar" .
+ctr images import --index-name docker.io/library/box:latest "$dir/box.tar" >"$work/out" 2>&1
+image=$(ctr images list -q | head -n 1)
+check "an image" '[ -n "$image" ]'
+
+c() { timeout 100 ctr run --runtime io.containerd.sbx.v2 "$@" >"$work/out" 2>"$work/err" </dev/null; status=$?; }
+
+c --rm "$image" one sh -c 'echo hello; echo there >&2; exit 7'
+check "ctr run: output and exit code" '[ $status = 7 ] && out_is hello && err_has there'
+c --rm --env A=b --cwd /tmp "$image" two sh -c 'echo $A; pwd; uname -r; id -u'
+check "ctr run --env --cwd, in the guest's kernel" 'out_has b && out_has /tmp && out_has -sbx'
+c --rm --read-only "$image" three sh -c 'touch /x || echo no'
+check "ctr run --read-only" 'out_is no'
+mkdir "$dir/share" && echo from-host >"$dir/share/file"
+c --rm --mount "type=bind,src=$dir/share,dst=/mnt,options=rbind:rw" "$image" four sh -c 'cat /mnt/file; echo from-guest >/mnt/new'
+check "ctr run --mount" 'out_is from-host && [ "$(cat "$dir/share/new")" = from-guest ]'
+c --rm --memory-limit 33554432 "$image" five sh -c 'cat /sys/fs/cgroup/memory.max 2>/dev/null; dd if=/dev/zero of=/dev/null bs=96M count=1 2>/dev/null; echo $?'
+check "ctr run --memory-limit" 'out_has 137'
+c --rm --rootfs "$dir/bundle/rootfs" six sh -c 'echo rootfs'
+check "ctr run --rootfs" 'out_is rootfs'
+c --rm --snapshotter native "$image" native sh -c 'echo native; echo x >/written; cat /written'
+check "the native snapshotter" 'out_is "native
+x"'
+
+c -d "$image" long sleep 1000
+check "ctr run -d" '[ $status = 0 ]'
+check "task list" 'ctr task list | grep -q "long.*RUNNING"'
+timeout 60 ctr task exec --exec-id e1 long sh -c 'echo in; exit 3' >"$work/out" 2>"$work/err"
+status=$?
+check "task exec" '[ $status = 3 ] && out_is in'
+timeout 60 ctr task metrics long >"$work/out" 2>&1
+check "task metrics" 'out_has memory'
+timeout 60 ctr task ps long >"$work/out" 2>&1
+check "task ps" '[ "$(wc -l <"$work/out")" -ge 2 ]'
+check "task pause" 'timeout 60 ctr task pause long && ctr task list | grep -q "long.*PAUSED"'
+check "task resume" 'timeout 60 ctr task resume long && ctr task list | grep -q "long.*RUNNING"'
+check "task kill" 'timeout 60 ctr task kill -s SIGKILL long'
+for _ in $(seq 100); do ctr task list | grep -q "long.*STOPPED" && break; sleep 0.1; done
+timeout 60 ctr task rm long >"$work/out" 2>&1
+status=$?
+check "task rm" '[ $status = 137 ] || [ $status = 0 ]'
+ctr container rm long
+check "the container is gone" '! ctr container list -q | grep -q long'
+
+# Its own restart: the shim lives on, and its exit is not lost.
+c -d "$image" survivor sh -c 'sleep 4; exit 9'
+kill -9 $daemon
+wait $daemon 2>/dev/null
+containerd --config "$dir/config.toml" --log-level warn >>"$dir/log" 2>&1 &
+daemon=$!
+for _ in $(seq 200); do ctr version >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 200); do ctr task list | grep -q "survivor.*STOPPED" && break; sleep 0.1; done
+check "a restart of containerd" 'ctr task list | grep -q "survivor.*STOPPED"'
+timeout 60 ctr task rm survivor >"$work/out" 2>&1
+status=$?
+check "and the exit code after it" '[ $status = 9 ] || grep -q 9 "$work/out"'
+ctr container rm survivor
+
+# A monitor that dies takes its pod with it, and nothing else.
+c -d "$image" victim sleep 1000
+pkill -9 -x sbx-vmm
+for _ in $(seq 100); do ctr task list | grep -q "victim.*STOPPED" && break; sleep 0.1; done
+check "a dead monitor is a stopped task" 'ctr task list | grep -q "victim.*STOPPED"'
+timeout 60 ctr task rm victim >/dev/null 2>&1
+ctr container rm victim
+# And so does a shim.
+c -d "$image" orphan sleep 1000
+pkill -9 -x containerd-shim
+for _ in $(seq 100); do [ -z "$(pgrep -x sbx-vmm)" ] && break; sleep 0.1; done
+check "a dead shim leaves no machine" '[ -z "$(pgrep -x sbx-vmm)" ]'
+timeout 60 ctr task rm orphan >/dev/null 2>&1
+ctr container rm orphan
+nothing() { [ -z "$(pgrep -x 'sbx-vmm|sbx-share|containerd-shim')" ] && [ -z "$(ls /run/sbx/default 2>/dev/null)" ]; }
+for _ in $(seq 50); do nothing && break; sleep 0.1; done
+check "nothing is left" 'nothing'
+nothing || { pgrep -la 'sbx|containerd-shim'; find /run/sbx; }
+check "nor a mount" '! grep -q "$dir/state.*rootfs" /proc/mounts'
+grep -v 'level=warning' "$dir/log" | tail -n 5 | sed 's/^/# /'
+finish
