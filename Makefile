@@ -153,6 +153,8 @@ $(B)/tests/guest_%: tests/integration/guest_%.c
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
 $(B)/tests/host_%: $(B)/obj/tests/integration/host_%.o $(base)
 	$(link) $(LIBS_common)
+$(B)/tests/host_container: $(B)/obj/tests/integration/agent_harness.o $(B)/libshim.a
+$(B)/tests/host_container: LIBS_common := $(LIBS_shim)
 $(B)/tests/host_agent: $(patsubst %,$(B)/obj/tests/integration/agent_%.o,harness spec)
 
 check-vm: all $(helpers) ## the integration suite, in the test host or on usable KVM

@@ -144,6 +144,42 @@ int cgroup_create(const char *id, struct err *err)
 	return fd;
 }
 
+static int write_value(int fd, const struct cgroup_value *v)
+{
+	int r = io_write_value(fd, v->file, v->text ? v->text : v->number);
+
+	return r == -ENOENT && v->may_lack ? 0 : r;
+}
+
+/*
+ * Some values bound each other (a quota is never below its burst), and which of two must come first
+ * depends on what was there: so what is refused at first is tried again when the others are written.
+ */
+int cgroup_update(int fd, const struct plan *plan, struct err *err)
+{
+	_cleanup_free_ bool *again = calloc(plan->n_cgroup + 1, sizeof(*again));
+	int r;
+
+	if (!again)
+		return err_set(err, ENOMEM, "out of memory");
+	if (plan->check_memory > 0 &&
+	    cgroup_value(fd, "memory.current", NULL) > (uint64_t)plan->check_memory)
+		return err_set(err, EBUSY,
+			       "linux.resources.memory: more than %" PRId64 " bytes are in use",
+			       plan->check_memory);
+	for (size_t i = 0; i < plan->n_cgroup; i++)
+		again[i] = write_value(fd, &plan->cgroup[i]) < 0;
+	for (size_t i = 0; i < plan->n_cgroup; i++) {
+		const struct cgroup_value *v = &plan->cgroup[i];
+
+		r = again[i] ? write_value(fd, v) : 0;
+		if (r < 0)
+			return err_set_errno(err, -r, "cgroup %s = %.128s", v->file,
+					     v->text ? v->text : v->number);
+	}
+	return 0;
+}
+
 int cgroup_apply(int fd, const struct plan *plan, struct err *err)
 {
 	struct devfilter filter = {0};
@@ -156,16 +192,9 @@ int cgroup_apply(int fd, const struct plan *plan, struct err *err)
 		r = io_write_value(fd, "cgroup.max.descendants", MAX_DESCENDANTS);
 	if (r < 0)
 		return err_set_errno(err, -r, "bounding the cgroup");
-	for (size_t i = 0; i < plan->n_cgroup; i++) {
-		const struct cgroup_value *v = &plan->cgroup[i];
-
-		r = io_write_value(fd, v->file, v->text ? v->text : v->number);
-		if (r == -ENOENT && v->may_lack)
-			continue;
-		if (r < 0)
-			return err_set_errno(err, -r, "cgroup %s = %.128s", v->file,
-					     v->text ? v->text : v->number);
-	}
+	r = cgroup_update(fd, plan, err);
+	if (r < 0)
+		return r;
 	r = devfilter_generate(plan->rules, plan->n_rules, &filter);
 	if (r < 0)
 		return err_set_errno(err, -r, "generating the device filter");

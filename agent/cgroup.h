@@ -34,8 +34,10 @@ int cgroup_init(struct err *err);
 
 /* Makes the container's cgroup. Returns its directory; -EEXIST. */
 int cgroup_create(const char *id, struct err *err);
-/* Writes the plan's limits and attaches the device filter. */
+/* Bounds a new container's cgroup, writes the plan's values and attaches the device filter. */
 int cgroup_apply(int fd, const struct plan *plan, struct err *err);
+/* Writes the plan's values. -EBUSY where more memory is in use than it wants to allow. */
+int cgroup_update(int fd, const struct plan *plan, struct err *err);
 /* Removes the empty cgroup with what the container made beneath it. */
 int cgroup_remove(const char *id);
 

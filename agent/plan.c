@@ -324,6 +324,22 @@ int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
 	return 0;
 }
 
+int plan_resources(const Spec__Resources *resources, struct plan *ret, struct err *err)
+{
+	struct plan plan = {.personality = TUNE_AS_IT_IS};
+	int r;
+
+	if (!resources)
+		return err_set(err, EINVAL, "no resources");
+	r = plan_linux_cgroup(resources, &plan, err);
+	if (r < 0) {
+		plan_finish(&plan);
+		return r;
+	}
+	*ret = plan;
+	return 0;
+}
+
 void plan_finish(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_ops; i++) {

@@ -82,7 +82,8 @@ struct op {
 struct cgroup_value {
 	const char *file;
 	const char *text; /* NULL: number holds it */
-	char number[48];
+	char number[64];
+	char own_file[40]; /* where the file's name is made of the spec's values */
 	bool may_lack; /* the kernel may come without this file, and then without what it limits */
 };
 
@@ -136,6 +137,7 @@ struct plan {
 	int personality; /* of every process (tune.h) */
 	struct cgroup_value *cgroup;
 	size_t n_cgroup;
+	int64_t check_memory; /* not if more bytes are in use than this; 0, -1: no check */
 	struct device_rule *rules;
 	size_t n_rules;
 	struct op *ops;
@@ -150,6 +152,9 @@ struct plan {
 int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err);
 void plan_finish(struct plan *plan);
 #define _cleanup_plan_ __attribute__((cleanup(plan_finish)))
+
+/* The values for the cgroup alone, for an update; the device rules stay as they are. */
+int plan_resources(const Spec__Resources *resources, struct plan *ret, struct err *err);
 
 /* The process alone, for an exec. */
 int plan_process(const Spec__Process *process, struct process_plan *ret, struct err *err);
@@ -166,7 +171,7 @@ void plan_idmaps_finish(struct idmaps *maps);
 /* True for a container's or exec's id: up to 128 of [A-Za-z0-9_.+-], a letter or digit first. */
 bool plan_is_id(const char *id);
 
-/* The parts of plan_make() that fill one array each (plan_linux.c). */
+/* The parts of plan_make() that fill one array each (plan_linux.c, plan_cgroup.c). */
 int plan_linux_cgroup(const Spec__Resources *res, struct plan *plan, struct err *err);
 int plan_linux_devices(const Spec__Resources *res, struct plan *plan, struct err *err);
 int plan_linux_namespaces(const Spec__Linux *linux_spec, struct plan *plan, struct err *err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <linux/sched.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/plan.h"
@@ -177,111 +176,6 @@ int plan_linux_namespaces(const Spec__Linux *l, struct plan *plan, struct err *e
 	}
 	return plan_linux_idmaps(l->uid_mappings, l->n_uid_mappings, l->gid_mappings,
 				 l->n_gid_mappings, "linux", &plan->idmaps, err);
-}
-
-/* --- cgroup -------------------------------------------------------------------------------- */
-
-static struct cgroup_value *add_value(struct plan *plan, const char *file, const char *text)
-{
-	struct cgroup_value *value = &plan->cgroup[plan->n_cgroup++];
-
-	*value = (struct cgroup_value){.file = file, .text = text};
-	return value;
-}
-
-/* 0: unset, -1: "max". */
-static int add_limit(struct plan *plan, const char *file, int64_t v, struct err *err)
-{
-	struct cgroup_value *value;
-
-	if (!v)
-		return 0;
-	if (v < -1)
-		return err_set(err, EINVAL, "linux.resources: %s: %" PRId64, file, v);
-	if (v == -1) {
-		add_value(plan, file, "max");
-		return 0;
-	}
-	value = add_value(plan, file, NULL);
-	snprintf(value->number, sizeof(value->number), "%" PRId64, v);
-	return 0;
-}
-
-static int plan_cpu(const Spec__Resources *res, struct plan *plan, struct err *err)
-{
-	struct cgroup_value *value;
-
-	if (res->cpu_weight) {
-		if (res->cpu_weight > 10000)
-			return err_set(err, EINVAL, "linux.resources: cpu.weight: %" PRIu64,
-				       res->cpu_weight);
-		value = add_value(plan, "cpu.weight", NULL);
-		snprintf(value->number, sizeof(value->number), "%" PRIu64, res->cpu_weight);
-	}
-	if (res->cpu_quota_us < -1)
-		return err_set(err, EINVAL, "linux.resources: cpu quota: %" PRId64,
-			       res->cpu_quota_us);
-	if (res->cpu_quota_us || res->cpu_period_us) {
-		uint64_t period = res->cpu_period_us ? res->cpu_period_us : 100000;
-
-		value = add_value(plan, "cpu.max", NULL);
-		if (res->cpu_quota_us > 0)
-			snprintf(value->number, sizeof(value->number), "%" PRId64 " %" PRIu64,
-				 res->cpu_quota_us, period);
-		else
-			snprintf(value->number, sizeof(value->number), "max %" PRIu64, period);
-	}
-	if (res->cpuset_cpus[0])
-		add_value(plan, "cpuset.cpus", res->cpuset_cpus);
-	if (res->cpuset_mems[0])
-		add_value(plan, "cpuset.mems", res->cpuset_mems);
-	return 0;
-}
-
-/* A key is a file of the container's own cgroup, and not one that moves processes or structure. */
-static int check_unified(const Spec__KeyValue *kv, struct err *err)
-{
-	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_.-";
-	const char *dot = strchr(kv->key, '.');
-
-	if (!dot || dot == kv->key || strlen(kv->key) > 64 ||
-	    strspn(kv->key, chars) != strlen(kv->key) || !strncmp(kv->key, "cgroup.", 7))
-		return err_set(err, EINVAL, "linux.resources.unified: no such key: %.64s", kv->key);
-	if (!kv->value[0] || strlen(kv->value) > 4096)
-		return err_set(err, EINVAL, "linux.resources.unified: %s: bad value", kv->key);
-	return 0;
-}
-
-int plan_linux_cgroup(const Spec__Resources *res, struct plan *plan, struct err *err)
-{
-	int r;
-
-	if (!res)
-		return 0;
-	if (res->n_unified > 256)
-		return err_set(err, E2BIG, "linux.resources.unified: more than 256");
-	plan->cgroup = calloc(res->n_unified + 16, sizeof(*plan->cgroup));
-	if (!plan->cgroup)
-		return err_set(err, ENOMEM, "linux.resources: out of memory");
-	r = add_limit(plan, "memory.max", res->memory_limit, err);
-	if (r >= 0)
-		r = add_limit(plan, "memory.low", res->memory_low, err);
-	if (r >= 0 && res->memory_swap) {
-		r = add_limit(plan, "memory.swap.max", res->memory_swap, err);
-		if (r >= 0)
-			plan->cgroup[plan->n_cgroup - 1].may_lack = true;
-	}
-	if (r >= 0)
-		r = plan_cpu(res, plan, err);
-	if (r >= 0)
-		r = add_limit(plan, "pids.max", res->pids_limit, err);
-	for (size_t i = 0; r >= 0 && i < res->n_unified; i++) {
-		r = check_unified(res->unified[i], err);
-		if (r >= 0)
-			add_value(plan, res->unified[i]->key, res->unified[i]->value);
-	}
-	return r;
 }
 
 /* --- devices ------------------------------------------------------------------------------- */

@@ -183,6 +183,8 @@ char *plan_print(const struct plan *plan)
 	for (size_t i = 0; i < plan->n_cgroup; i++)
 		strbuf_addf(&sb, "cgroup %s %s\n", plan->cgroup[i].file,
 			    plan->cgroup[i].text ? plan->cgroup[i].text : plan->cgroup[i].number);
+	if (plan->check_memory)
+		strbuf_addf(&sb, "check memory %" PRId64 "\n", plan->check_memory);
 	for (size_t i = 0; i < plan->n_rules; i++)
 		print_rule(&sb, &plan->rules[i]);
 	for (size_t i = 0; i < plan->n_ops; i++)

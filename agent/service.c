@@ -5,14 +5,23 @@
 #include "common/rpc.h"
 
 static const struct rpc_method methods[] = {
-	{"Setup", handle_setup},      {"Create", handle_create},
-	{"Start", handle_start},      {"Exec", handle_exec},
-	{"Kill", handle_kill},        {"Wait", handle_wait},
-	{"Resize", handle_resize},    {"CloseStdin", handle_close_stdin},
-	{"Pids", handle_pids},        {"Stats", handle_stats},
-	{"Pause", handle_pause},      {"Resume", handle_resume},
-	{"Delete", handle_delete},    {"Shutdown", handle_shutdown},
-	{"WaitOom", handle_wait_oom}, {"UpdateNetwork", handle_update_network},
+	{"Setup", handle_setup},
+	{"Create", handle_create},
+	{"Start", handle_start},
+	{"Exec", handle_exec},
+	{"Kill", handle_kill},
+	{"Wait", handle_wait},
+	{"Resize", handle_resize},
+	{"CloseStdin", handle_close_stdin},
+	{"Pids", handle_pids},
+	{"Stats", handle_stats},
+	{"Pause", handle_pause},
+	{"Resume", handle_resume},
+	{"Delete", handle_delete},
+	{"Shutdown", handle_shutdown},
+	{"Update", handle_update},
+	{"WaitOom", handle_wait_oom},
+	{"UpdateNetwork", handle_update_network},
 };
 
 const struct rpc_service agent_service = {

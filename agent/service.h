@@ -26,6 +26,7 @@ void handle_stats(struct rpc_call *call, const ProtobufCMessage *req, void *data
 void handle_pause(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 void handle_resume(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 void handle_wait_oom(struct rpc_call *call, const ProtobufCMessage *req, void *data);
+void handle_update(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 void handle_delete(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 
 /* service_process.c */

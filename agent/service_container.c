@@ -236,6 +236,25 @@ void handle_wait_oom(struct rpc_call *call, const ProtobufCMessage *msg, void *d
 		rpc_fail(call, &err);
 }
 
+void handle_update(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Agent__UpdateRequest *req = (const Agent__UpdateRequest *)msg;
+	_cleanup_plan_ struct plan plan = {0};
+	struct container *container;
+	struct err err = ERR_INIT;
+	int r;
+
+	r = container_find(data, req->id, &container, &err);
+	if (r >= 0)
+		r = plan_resources(req->resources, &plan, &err);
+	if (r >= 0)
+		r = cgroup_update(container->cgroup_fd, &plan, &err);
+	if (r < 0)
+		rpc_fail(call, &err);
+	else
+		rpc_reply_empty(call);
+}
+
 static void on_freed(int result, void *data)
 {
 	struct rpc_call *call = data;

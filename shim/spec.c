@@ -171,7 +171,7 @@ static const struct json_field memory_fields[] = {
 	REFUSED_AS("swappiness", "does not exist in cgroup v2"),
 	REFUSED_AS("disableOOMKiller", "does not exist in cgroup v2"),
 	REFUSED_AS("useHierarchy", "does not exist in cgroup v2"),
-	REFUSED("checkBeforeUpdate"),
+	FIELD("checkBeforeUpdate", BOOL, spec_memory, check_before_update),
 };
 static const struct json_object memory_object = OBJECT(spec_memory, memory_fields);
 
@@ -181,8 +181,8 @@ static const struct json_field cpu_fields[] = {
 	FIELD("period", UINT, spec_cpu, period),
 	FIELD("cpus", STRING, spec_cpu, cpus),
 	FIELD("mems", STRING, spec_cpu, mems),
-	REFUSED("burst"),
-	REFUSED("idle"),
+	FIELD("burst", UINT, spec_cpu, burst),
+	FIELD("idle", INT, spec_cpu, idle, .max = 1),
 	REFUSED_AS("realtimeRuntime", "does not exist in cgroup v2"),
 	REFUSED_AS("realtimePeriod", "does not exist in cgroup v2"),
 };
@@ -193,16 +193,53 @@ static const struct json_field pids_fields[] = {
 };
 static const struct json_object pids_object = OBJECT(spec_pids, pids_fields);
 
+static const struct json_field io_weight_fields[] = {
+	FIELD("major", INT, spec_io_device, major, .required = true, .max = UINT32_MAX),
+	FIELD("minor", INT, spec_io_device, minor, .required = true, .max = UINT32_MAX),
+	FIELD("weight", UINT, spec_io_device, weight, .max = 1000),
+	REFUSED_AS("leafWeight", "does not exist in cgroup v2"),
+};
+static const struct json_object io_weight_object = OBJECT(spec_io_device, io_weight_fields);
+
+static const struct json_field io_rate_fields[] = {
+	FIELD("major", INT, spec_io_device, major, .required = true, .max = UINT32_MAX),
+	FIELD("minor", INT, spec_io_device, minor, .required = true, .max = UINT32_MAX),
+	FIELD("rate", UINT, spec_io_device, rate, .required = true),
+};
+static const struct json_object io_rate_object = OBJECT(spec_io_device, io_rate_fields);
+
+#define IO_RATES(json, member)                                                                     \
+	FIELD(json, OBJECTS, spec_block_io, member, .object = &io_rate_object, .max_items = 64)
+
+static const struct json_field block_io_fields[] = {
+	FIELD("weight", UINT, spec_block_io, weight, .max = 1000),
+	REFUSED_AS("leafWeight", "does not exist in cgroup v2"),
+	FIELD("weightDevice", OBJECTS, spec_block_io, weight_device, .object = &io_weight_object,
+	      .max_items = 64),
+	IO_RATES("throttleReadBpsDevice", read_bps),
+	IO_RATES("throttleWriteBpsDevice", write_bps),
+	IO_RATES("throttleReadIOPSDevice", read_iops),
+	IO_RATES("throttleWriteIOPSDevice", write_iops),
+};
+static const struct json_object block_io_object = OBJECT(spec_block_io, block_io_fields);
+
+static const struct json_field hugepage_fields[] = {
+	FIELD("pageSize", STRING, spec_hugepage_limit, page_size, .required = true),
+	FIELD("limit", UINT, spec_hugepage_limit, limit, .required = true),
+};
+static const struct json_object hugepage_object = OBJECT(spec_hugepage_limit, hugepage_fields);
+
 static const struct json_field resources_fields[] = {
 	FIELD("devices", OBJECTS, spec_resources, devices, .object = &device_rule_object),
 	FIELD("memory", OBJECT, spec_resources, memory, .object = &memory_object),
 	FIELD("cpu", OBJECT, spec_resources, cpu, .object = &cpu_object),
 	FIELD("pids", OBJECT, spec_resources, pids, .object = &pids_object),
 	FIELD("unified", MAP, spec_resources, unified, .max_items = 128),
-	REFUSED("blockIO"),
-	REFUSED("hugepageLimits"),
-	REFUSED("network"),
-	REFUSED("rdma"),
+	FIELD("blockIO", OBJECT, spec_resources, block_io, .object = &block_io_object),
+	FIELD("hugepageLimits", OBJECTS, spec_resources, hugepage_limits,
+	      .object = &hugepage_object, .max_items = 64),
+	REFUSED_AS("network", "does not exist in cgroup v2"),
+	REFUSED_AS("rdma", "the guest has no RDMA devices"),
 };
 static const struct json_object resources_object = OBJECT(spec_resources, resources_fields);
 
@@ -269,7 +306,7 @@ static const struct json_field linux_fields[] = {
 	FIELD("timeOffsets", OBJECT, spec_linux, time_offsets, .object = &time_offsets_object),
 	FIELD("personality", OBJECT, spec_linux, personality, .object = &personality_object),
 	REFUSED("netDevices"),
-	REFUSED("cgroupsPath"),
+	FIELD("cgroupsPath", STRING, spec_linux, cgroups_path),
 	REFUSED("intelRdt"),
 	REFUSED("memoryPolicy"),
 	NOTED("mountLabel", "labels nothing, as the guest's kernel has no SELinux"),
@@ -294,21 +331,30 @@ static const struct json_field config_fields[] = {
 };
 static const struct json_object config_object = OBJECT(spec_config, config_fields);
 
-static int parse(const char *what, const char *text, size_t size, bool process_only,
-		 struct spec **ret, struct err *err)
+/* What a text is of, and where in struct spec it goes. */
+static const struct part {
+	const char *what;
+	const struct json_object *object;
+	size_t offset;
+} whole = {"config.json", &config_object, offsetof(struct spec, config)},
+  process_part = {"process", &process_object, offsetof(struct spec, process)},
+  resources_part = {"resources", &resources_object, offsetof(struct spec, resources)};
+
+static int parse(const struct part *part, const char *text, size_t size, struct spec **ret,
+		 struct err *err)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
 	int r;
 
 	if (size > SPEC_MAX_BYTES)
-		return err_set(err, EFBIG, "%s: larger than %u MiB", what, SPEC_MAX_BYTES >> 20);
+		return err_set(err, EFBIG, "%s: larger than %u MiB", part->what,
+			       SPEC_MAX_BYTES >> 20);
 	spec = calloc(1, sizeof(*spec));
 	if (!spec)
-		return err_set(err, ENOMEM, "%s: out of memory", what);
-	r = json_doc_parse(&spec->doc, what, text, size, err);
+		return err_set(err, ENOMEM, "%s: out of memory", part->what);
+	r = json_doc_parse(&spec->doc, part->what, text, size, err);
 	if (r == 0)
-		r = process_only ? json_bind(&spec->doc, &process_object, &spec->process, err)
-				 : json_bind(&spec->doc, &config_object, &spec->config, err);
+		r = json_bind(&spec->doc, part->object, (char *)spec + part->offset, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(spec);
@@ -317,12 +363,17 @@ static int parse(const char *what, const char *text, size_t size, bool process_o
 
 int spec_parse(const char *text, size_t size, struct spec **ret, struct err *err)
 {
-	return parse("config.json", text, size, false, ret, err);
+	return parse(&whole, text, size, ret, err);
 }
 
 int spec_parse_process(const char *text, size_t size, struct spec **ret, struct err *err)
 {
-	return parse("process", text, size, true, ret, err);
+	return parse(&process_part, text, size, ret, err);
+}
+
+int spec_parse_resources(const char *text, size_t size, struct spec **ret, struct err *err)
+{
+	return parse(&resources_part, text, size, ret, err);
 }
 
 void spec_free(struct spec *spec)

@@ -97,12 +97,30 @@ struct spec_device_rule {
 
 struct spec_memory {
 	struct json_int limit, reservation, swap;
+	bool check_before_update;
 };
 
 struct spec_cpu {
-	struct json_uint shares, period;
-	struct json_int quota;
+	struct json_uint shares, period, burst;
+	struct json_int quota, idle;
 	const char *cpus, *mems;
+};
+
+/* A row of blockIO's lists: weight in one, rate in the others. */
+struct spec_io_device {
+	struct json_int major, minor;
+	struct json_uint weight, rate;
+};
+
+struct spec_block_io {
+	struct json_uint weight;
+	struct json_array weight_device; /* of struct spec_io_device, as all these */
+	struct json_array read_bps, write_bps, read_iops, write_iops;
+};
+
+struct spec_hugepage_limit {
+	const char *page_size;
+	struct json_uint limit;
 };
 
 struct spec_pids {
@@ -114,7 +132,9 @@ struct spec_resources {
 	struct spec_memory *memory;
 	struct spec_cpu *cpu;
 	struct spec_pids *pids;
-	struct json_array unified; /* of struct json_pair */
+	struct spec_block_io *block_io;
+	struct json_array hugepage_limits; /* of struct spec_hugepage_limit */
+	struct json_array unified;         /* of struct json_pair */
 };
 
 struct spec_seccomp_arg {
@@ -156,7 +176,7 @@ struct spec_linux {
 	struct json_array sysctl;                       /* of struct json_pair */
 	struct json_array masked_paths, readonly_paths; /* of strings */
 	struct spec_resources *resources;
-	const char *rootfs_propagation;
+	const char *rootfs_propagation, *cgroups_path;
 	struct spec_seccomp *seccomp;
 	struct spec_time_offsets *time_offsets;
 	struct spec_personality *personality;
@@ -195,7 +215,8 @@ struct spec_shares {
 struct spec {
 	struct json_doc doc;
 	struct spec_config config;
-	struct spec_process process; /* of spec_parse_process() */
+	struct spec_process process;     /* of spec_parse_process() */
+	struct spec_resources resources; /* of spec_parse_resources() */
 	/* Set between parsing and building; NULL: every path is refused. */
 	spec_namespace_fn resolve_namespace;
 	void *resolve_data;
@@ -206,6 +227,8 @@ struct spec {
 int spec_parse(const char *text, size_t size, struct spec **ret, struct err *err);
 /* A process object alone, as Exec carries it; ret->process. */
 int spec_parse_process(const char *text, size_t size, struct spec **ret, struct err *err);
+/* linux.resources alone, as Update carries it; ret->resources. */
+int spec_parse_resources(const char *text, size_t size, struct spec **ret, struct err *err);
 void spec_free(struct spec *spec);
 DEFINE_CLEANUP(struct spec, spec_free)
 

@@ -36,6 +36,11 @@ int spec_make_messages(const struct builder *b, size_t n, const ProtobufCMessage
 
 int spec_build_mappings(const struct builder *b, const struct json_array *mappings, size_t *ret_n,
 			Spec__IdMapping ***ret);
+int spec_build_pairs(const struct builder *b, const struct json_array *pairs, size_t *ret_n,
+		     Spec__KeyValue ***ret);
+/* linux.resources (spec_guest_resources.c). */
+int spec_build_resources(const struct builder *b, const struct spec_resources *resources,
+			 Spec__Resources **ret);
 /* linux.seccomp, compiled (spec_seccomp.c). */
 int spec_build_seccomp(const struct builder *b, const struct spec_seccomp *from,
 		       Spec__Seccomp **ret);

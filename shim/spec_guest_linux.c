@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The linux object of config.json: namespaces, devices, and resources in cgroup v2's numbers. */
+/* The linux object of config.json but for its resources and its seccomp profile. */
 #include <errno.h>
 #include <string.h>
 
 #include "shim/spec_guest_internal.h"
 
-static int build_pairs(const struct builder *b, const struct json_array *pairs, size_t *ret_n,
-		       Spec__KeyValue ***ret)
+int spec_build_pairs(const struct builder *b, const struct json_array *pairs, size_t *ret_n,
+		     Spec__KeyValue ***ret)
 {
 	const struct json_pair *from = pairs->items;
 	int r = spec_make_messages(b, pairs->n, &spec__key_value__descriptor, ret_n, ret);
@@ -119,90 +119,6 @@ static int build_devices(const struct builder *b, const struct json_array *devic
 	return r;
 }
 
-static int build_device_rules(const struct builder *b, const struct json_array *rules,
-			      Spec__Resources *out)
-{
-	const struct spec_device_rule *from = rules->items;
-	int r = spec_make_messages(b, rules->n, &spec__device_rule__descriptor, &out->n_devices,
-				   &out->devices);
-
-	for (size_t i = 0; r == 0 && i < rules->n; i++) {
-		Spec__DeviceRule *rule = out->devices[i];
-
-		rule->allow = from[i].allow;
-		rule->type = text(from[i].type && from[i].type[0] ? from[i].type : "a");
-		rule->major = from[i].major.set ? from[i].major.v : -1;
-		rule->minor = from[i].minor.set ? from[i].minor.v : -1;
-		rule->access = text(from[i].access && from[i].access[0] ? from[i].access : "rwm");
-	}
-	return r;
-}
-
-/*
- * The runtime-spec counts memory.swap as cgroup v1 does, memory and swap together; v2 counts swap
- * alone. 0 is unset on both sides.
- */
-static int build_memory(const struct builder *b, const struct spec_memory *memory,
-			Spec__Resources *out)
-{
-	int64_t limit = memory->limit.v, swap = memory->swap.v;
-
-	out->memory_limit = limit;
-	out->memory_low = memory->reservation.v;
-	if (swap > 0) {
-		if (limit <= 0 || swap < limit)
-			return err_set(b->err, EINVAL,
-				       "%s: linux.resources.memory.swap: below memory.limit",
-				       b->spec->doc.what);
-		/* Swap of zero bytes has no number in the message: one byte rounds down to it. */
-		out->memory_swap = swap > limit ? swap - limit : 1;
-	} else {
-		out->memory_swap = swap;
-	}
-	return 0;
-}
-
-/* cgroup v1's shares of 2..262144 on v2's weights of 1..10000, as everyone maps them. */
-static uint64_t weight_of_shares(uint64_t shares)
-{
-	if (shares == 0)
-		return 0;
-	if (shares < 2)
-		shares = 2;
-	if (shares > 262144)
-		shares = 262144;
-	return 1 + ((shares - 2) * 9999) / 262142;
-}
-
-static int build_resources(const struct builder *b, const struct spec_resources *resources,
-			   Spec__Resources **ret)
-{
-	Spec__Resources *out = json_doc_alloc(&b->spec->doc, 1, sizeof(*out));
-	int r;
-
-	if (!out)
-		return no_memory(b);
-	spec__resources__init(out);
-	r = build_device_rules(b, &resources->devices, out);
-	if (r == 0)
-		r = build_pairs(b, &resources->unified, &out->n_unified, &out->unified);
-	if (r == 0 && resources->memory)
-		r = build_memory(b, resources->memory, out);
-	if (r < 0)
-		return r;
-	if (resources->cpu) {
-		out->cpu_weight = weight_of_shares(resources->cpu->shares.v);
-		out->cpu_quota_us = resources->cpu->quota.v;
-		out->cpu_period_us = resources->cpu->period.v;
-		out->cpuset_cpus = text(resources->cpu->cpus);
-		out->cpuset_mems = text(resources->cpu->mems);
-	}
-	if (resources->pids)
-		out->pids_limit = resources->pids->limit.v;
-	*ret = out;
-	return 0;
-}
-
 static int build_time_offsets(const struct builder *b, const struct spec_time_offsets *from,
 			      Spec__Linux *out)
 {
@@ -256,9 +172,9 @@ int spec_build_linux(const struct builder *b, const struct spec_linux *from, Spe
 	if (r == 0)
 		r = build_devices(b, &from->devices, out);
 	if (r == 0 && from->resources)
-		r = build_resources(b, from->resources, &out->resources);
+		r = spec_build_resources(b, from->resources, &out->resources);
 	if (r == 0)
-		r = build_pairs(b, &from->sysctl, &out->n_sysctl, &out->sysctl);
+		r = spec_build_pairs(b, &from->sysctl, &out->n_sysctl, &out->sysctl);
 	if (r == 0 && from->seccomp)
 		r = spec_build_seccomp(b, from->seccomp, &out->seccomp);
 	if (r == 0 && from->time_offsets)

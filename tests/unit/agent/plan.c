@@ -170,6 +170,61 @@ Test(plan, resources)
 	golden("resources");
 }
 
+Test(plan, more_resources)
+{
+	static Spec__IoWeight weight, *weights[] = {&weight};
+	static Spec__IoLimit limit[2], *limits[] = {&limit[0], &limit[1]};
+	static Spec__HugepageLimit huge, *hugepages[] = {&huge};
+	struct err err = ERR_INIT;
+	struct plan plan;
+
+	resources.memory_limit = 1 << 20;
+	resources.memory_check_before_update = true;
+	resources.cpu_weight = 7;
+	resources.has_cpu_idle = true;
+	resources.cpu_idle = 1;
+	resources.cpu_quota_us = 1000;
+	resources.cpu_burst_us = 500;
+	resources.io_weight = 10000;
+	spec__io_weight__init(&weight);
+	weight.major = 254;
+	weight.weight = 50;
+	resources.io_weights = weights;
+	resources.n_io_weights = 1;
+	for (int i = 0; i < 2; i++)
+		spec__io_limit__init(&limit[i]);
+	limit[0] = (Spec__IoLimit){.base = limit[0].base, 254, 16, "rbps", UINT64_MAX};
+	limit[1] = (Spec__IoLimit){.base = limit[1].base, 254, 0, "wiops", 0};
+	resources.io_limits = limits;
+	resources.n_io_limits = 2;
+	spec__hugepage_limit__init(&huge);
+	huge.page_size = "2MB";
+	huge.limit = 4 << 20;
+	resources.hugepages = hugepages;
+	resources.n_hugepages = 1;
+	linux_spec.resources = &resources;
+	golden("more-resources");
+	cr_assert_eq(plan_resources(&resources, &plan, &err), 0);
+	cr_assert(plan.n_cgroup == 10 && !plan.n_rules && !plan.n_ops);
+	plan_finish(&plan);
+	huge.page_size = "2MB/../../x";
+	refused(EINVAL, "page size");
+	huge.page_size = "MB";
+	refused(EINVAL, "page size");
+	huge.page_size = "2MB";
+	limit[1].key = "rbps=1 wbps";
+	refused(EINVAL, "io.max");
+	limit[1].key = "rbps";
+	limit[1].minor = 1 << 20;
+	refused(EINVAL, "io.max");
+	resources.n_io_limits = 0;
+	weight.weight = 0;
+	refused(EINVAL, "io.weight");
+	resources.n_io_weights = 0;
+	resources.cpu_idle = 2;
+	refused(EINVAL, "cpu.idle");
+}
+
 Test(plan, user_namespace)
 {
 	static Spec__IdMapping map, *maps[] = {&map};

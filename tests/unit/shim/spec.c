@@ -131,6 +131,46 @@ Test(spec, resources_become_cgroup_v2_numbers)
 	cr_assert_str_eq(r->devices[0]->access, "rwm");
 }
 
+Test(spec, block_io_becomes_cgroup_v2)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Resources *r =
+		load_patched("{\"linux\":{\"cgroupsPath\":\"/a\",\"resources\":{\"blockIO\":{"
+			     "\"weight\":1000,\"weightDevice\":[{\"major\":8,\"minor\":1,"
+			     "\"weight\":10}],\"throttleReadBpsDevice\":[{\"major\":8,"
+			     "\"minor\":0,\"rate\":600}],\"throttleWriteIOPSDevice\":[{"
+			     "\"major\":9,\"minor\":0,\"rate\":7}]},\"hugepageLimits\":[{"
+			     "\"pageSize\":\"2MB\",\"limit\":4096}],\"cpu\":{\"idle\":1,"
+			     "\"burst\":5},\"memory\":{\"checkBeforeUpdate\":true}}}}",
+			     &spec)
+			->linux->resources;
+
+	cr_assert_eq(r->io_weight, 10000);
+	cr_assert_eq(r->io_weights[0]->weight, 1);
+	cr_assert_eq(r->n_io_limits, 2);
+	cr_assert_str_eq(r->io_limits[0]->key, "rbps");
+	cr_assert_eq(r->io_limits[0]->value, 600);
+	cr_assert_str_eq(r->io_limits[1]->key, "wiops");
+	cr_assert_eq(r->io_limits[1]->major, 9);
+	cr_assert_eq(r->hugepages[0]->limit, 4096);
+	cr_assert(r->has_cpu_idle && r->cpu_idle == 1 && r->cpu_burst_us == 5);
+	cr_assert(r->memory_check_before_update);
+}
+
+Test(spec, resources_alone)
+{
+	static const char text[] = "{\"memory\":{\"limit\":5},\"devices\":[{\"allow\":false}]}";
+	_cleanup_(spec_free_p) struct spec *spec = NULL, *wrong = NULL;
+	struct err err = ERR_INIT;
+	Spec__Resources *r;
+
+	cr_assert_eq(spec_parse_resources(text, sizeof(text) - 1, &spec, &err), 0, "%s", err.msg);
+	cr_assert_eq(spec_guest_build_resources(spec, &spec->resources, &r, &err), 0);
+	cr_assert_eq(r->memory_limit, 5);
+	cr_assert_eq(spec_parse_resources("{\"x\":1}", 7, &wrong, &err), -EINVAL);
+	cr_assert_str_eq(err.msg, "resources: x: not known");
+}
+
 Test(spec, shares_span_all_weights)
 {
 	static const struct {
@@ -301,9 +341,10 @@ static const struct {
 	 "config.json: linux.namespaces[0].path: a mount namespace cannot be joined"},
 	{"{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}}}",
 	 "config.json: linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported"},
-	{"{\"linux\":{\"cgroupsPath\":\"/a\"}}", "config.json: linux.cgroupsPath: not supported"},
 	{"{\"linux\":{\"resources\":{\"blockIO\":{\"weight\":1}}}}",
-	 "config.json: linux.resources.blockIO: not supported"},
+	 "config.json: linux.resources.blockIO: a weight is below 10"},
+	{"{\"linux\":{\"resources\":{\"blockIO\":{\"leafWeight\":10}}}}",
+	 "config.json: linux.resources.blockIO.leafWeight: does not exist in cgroup v2"},
 	{"{\"linux\":{\"resources\":{\"memory\":{\"kernel\":1}}}}",
 	 "config.json: linux.resources.memory.kernel: does not exist in cgroup v2"},
 	{"{\"linux\":{\"resources\":{\"memory\":{\"swap\":1}}}}",
