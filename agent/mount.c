@@ -429,8 +429,7 @@ static int do_op(const struct plan *plan, int root_fd, const struct op *op, stru
 		r = fsmount_setattr(root_fd, MOUNT_ATTR_RDONLY, 0, 0, false);
 		break;
 	case OP_PROPAGATION:
-		r = fsmount_setattr(root_fd, 0, 0, op->propagation.flag, op->propagation.recursive);
-		break;
+		break; /* mount_finish() */
 	}
 	return r < 0 ? err_set_errno(err, -r, "preparing %.128s", what) : 0;
 }
@@ -442,6 +441,21 @@ int mount_execute(const struct plan *plan, int root_fd, struct err *err)
 
 		if (r < 0)
 			return r;
+	}
+	return 0;
+}
+
+int mount_finish(const struct plan *plan, int root_fd, struct err *err)
+{
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		const struct op *op = &plan->ops[i];
+		int r;
+
+		if (op->kind != OP_PROPAGATION)
+			continue;
+		r = fsmount_setattr(root_fd, 0, 0, op->propagation.flag, op->propagation.recursive);
+		if (r < 0)
+			return err_set_errno(err, -r, "linux.rootfsPropagation");
 	}
 	return 0;
 }

@@ -18,6 +18,9 @@ int mount_make_devices(const struct plan *plan, struct err *err);
  */
 int mount_execute(const struct plan *plan, int root_fd, struct err *err);
 
+/* What can only be once root_fd is "/": pivot_root(2) takes no shared mount. */
+int mount_finish(const struct plan *plan, int root_fd, struct err *err);
+
 /* Makes the directory that root_fd refers to, a mount's root, the process's "/" and lets the old
  * one go. */
 int mount_pivot(int root_fd, struct err *err);
