@@ -849,12 +849,12 @@ static bool case_many(void)
 	struct result results[N] = {0};
 	struct spec specs[N];
 	struct err err = ERR_INIT;
-	char ids[N][8], want[32];
+	char ids[N][16], want[32];
 
 	for (int i = 0; i < N; i++) {
 		snprintf(ids[i], sizeof(ids[i]), "m%d", i);
 		spec_init(&specs[i], ids[i], "echo $ME; exit $ME");
-		static char env[N][8];
+		static char env[N][16];
 
 		snprintf(env[i], sizeof(env[i]), "ME=%d", i);
 		specs[i].env[1] = env[i];
