@@ -16,11 +16,10 @@
 #include "common/version.h"
 #include "shim/container.h"
 #include "shim/shim.h"
-#include "shim/task_events.h"
-#include "shim/task_stats.h"
+#include "shim/shim_task_internal.h"
 #include "task.pb-c.h"
 
-static void fail(struct rpc_call *call, int code, const char *text)
+void task_fail(struct rpc_call *call, int code, const char *text)
 {
 	struct err err = ERR_INIT;
 
@@ -28,7 +27,7 @@ static void fail(struct rpc_call *call, int code, const char *text)
 	rpc_fail(call, &err);
 }
 
-static struct shim *shim_of(void *data)
+struct shim *task_shim(void *data)
 {
 	return ((struct client *)data)->shim;
 }
@@ -39,7 +38,7 @@ static struct container *find_container(struct shim *shim, const char *id, struc
 	struct container *container = container_find(shim, id);
 
 	if (!container)
-		fail(call, ENOENT, "container not created");
+		task_fail(call, ENOENT, "container not created");
 	return container;
 }
 
@@ -50,22 +49,22 @@ static struct process *find_process(struct shim *shim, const char *id, const cha
 	struct process *process = container ? container_find_process(container, exec_id) : NULL;
 
 	if (container && !process)
-		fail(call, ENOENT, "no such process");
+		task_fail(call, ENOENT, "no such process");
 	return process;
 }
 
 /* As find_process, for what needs a process that runs. */
-static struct process *find_running(struct shim *shim, const char *id, const char *exec_id,
-				    struct rpc_call *call)
+struct process *task_find_running(struct shim *shim, const char *id, const char *exec_id,
+				  struct rpc_call *call)
 {
 	struct process *process = find_process(shim, id, exec_id, call);
 
 	if (process && process->state == PROCESS_STOPPED) {
-		fail(call, ENOENT, "process already finished");
+		task_fail(call, ENOENT, "process already finished");
 		return NULL;
 	}
 	if (process && process->container->state != CONTAINER_CREATED) {
-		fail(call, EBUSY, "the container is being created");
+		task_fail(call, EBUSY, "the container is being created");
 		return NULL;
 	}
 	return process;
@@ -73,7 +72,7 @@ static struct process *find_running(struct shim *shim, const char *id, const cha
 
 /* --- the agent's answer is the client's ------------------------------------------------------- */
 
-static void on_forwarded(const ProtobufCMessage *reply, const struct err *err, void *data)
+void task_on_forwarded(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	if (err)
 		rpc_fail(data, err);
@@ -81,13 +80,13 @@ static void on_forwarded(const ProtobufCMessage *reply, const struct err *err, v
 		rpc_reply_empty(data);
 }
 
-static void forward(struct shim *shim, struct rpc_call *call, const char *method,
-		    const ProtobufCMessage *request, rpc_done done)
+void task_forward(struct shim *shim, struct rpc_call *call, const char *method,
+		  const ProtobufCMessage *request, rpc_done done)
 {
 	int r = agent_client_call(shim->sandbox.agent, method, request, 0, done, call);
 
 	if (r < 0)
-		fail(call, -r, "the agent cannot be asked");
+		task_fail(call, -r, "the agent cannot be asked");
 }
 
 /* --- the life of a process -------------------------------------------------------------------- */
@@ -95,14 +94,14 @@ static void forward(struct shim *shim, struct rpc_call *call, const char *method
 static void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Task__StartRequest *req = (const Task__StartRequest *)msg;
-	struct process *process = find_running(shim_of(data), req->id, req->exec_id, call);
+	struct process *process = task_find_running(task_shim(data), req->id, req->exec_id, call);
 
 	if (!process)
 		return;
 	if (process->state != PROCESS_CREATED)
-		fail(call, EBUSY, "the process has been started already");
+		task_fail(call, EBUSY, "the process has been started already");
 	else if (req->exec_id[0] && process->container->init.state != PROCESS_RUNNING)
-		fail(call, EBUSY, "the container does not run");
+		task_fail(call, EBUSY, "the container does not run");
 	else
 		container_start_process(process, call);
 }
@@ -110,7 +109,7 @@ static void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, voi
 static void handle_wait(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Task__WaitRequest *req = (const Task__WaitRequest *)msg;
-	struct shim *shim = shim_of(data);
+	struct shim *shim = task_shim(data);
 	struct process *process = find_process(shim, req->id, req->exec_id, call);
 
 	if (process && shim->sandbox.state == SANDBOX_DEAD && shim->sandbox.why.code)
@@ -135,7 +134,7 @@ static void handle_state(struct rpc_call *call, const ProtobufCMessage *msg, voi
 {
 	const Task__StateRequest *req = (const Task__StateRequest *)msg;
 	Task__StateResponse response = TASK__STATE_RESPONSE__INIT;
-	struct shim *shim = shim_of(data);
+	struct shim *shim = task_shim(data);
 	struct process *process = find_process(shim, req->id, req->exec_id, call);
 	Google__Timestamp at;
 
@@ -159,13 +158,13 @@ static void handle_kill(struct rpc_call *call, const ProtobufCMessage *msg, void
 {
 	const Task__KillRequest *req = (const Task__KillRequest *)msg;
 	Agent__KillRequest request = AGENT__KILL_REQUEST__INIT;
-	struct shim *shim = shim_of(data);
-	struct process *process = find_running(shim, req->id, req->exec_id, call);
+	struct shim *shim = task_shim(data);
+	struct process *process = task_find_running(shim, req->id, req->exec_id, call);
 
 	if (!process)
 		return;
 	if (req->signal > 64) {
-		fail(call, EINVAL, "not a signal");
+		task_fail(call, EINVAL, "not a signal");
 		return;
 	}
 	request.id = req->id;
@@ -179,14 +178,14 @@ static void handle_kill(struct rpc_call *call, const ProtobufCMessage *msg, void
 	}
 	if (req->signal == SIGKILL)
 		process_killed(process);
-	forward(shim, call, "Kill", &request.base, on_forwarded);
+	task_forward(shim, call, "Kill", &request.base, task_on_forwarded);
 }
 
 /* Its init waits for a start that will not come. */
 static void delete_created(struct container *container, struct rpc_call *call)
 {
 	if (container->state != CONTAINER_CREATED) {
-		fail(call, EBUSY, "the container is being created");
+		task_fail(call, EBUSY, "the container is being created");
 		return;
 	}
 	container->delete = call;
@@ -199,7 +198,7 @@ static void delete_created(struct container *container, struct rpc_call *call)
 static void handle_delete(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Task__DeleteRequest *req = (const Task__DeleteRequest *)msg;
-	struct process *process = find_process(shim_of(data), req->id, req->exec_id, call);
+	struct process *process = find_process(task_shim(data), req->id, req->exec_id, call);
 
 	if (!process)
 		return;
@@ -209,25 +208,25 @@ static void handle_delete(struct rpc_call *call, const ProtobufCMessage *msg, vo
 	else if (process->state == PROCESS_CREATED && !process->container->delete)
 		delete_created(process->container, call);
 	else
-		fail(call, EBUSY, "the process has not ended");
+		task_fail(call, EBUSY, "the process has not ended");
 }
 
 static void handle_exec(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Task__ExecProcessRequest *req = (const Task__ExecProcessRequest *)msg;
-	struct container *container = find_container(shim_of(data), req->id, call);
+	struct container *container = find_container(task_shim(data), req->id, call);
 	struct err err = ERR_INIT;
 
 	if (!container)
 		return;
 	if (!pod_id_is_valid(req->exec_id))
-		fail(call, EINVAL, "not a valid exec id");
+		task_fail(call, EINVAL, "not a valid exec id");
 	else if (container_find_process(container, req->exec_id))
-		fail(call, EEXIST, "an exec of that id exists already");
+		task_fail(call, EEXIST, "an exec of that id exists already");
 	else if (container->init.state != PROCESS_RUNNING)
-		fail(call, EBUSY, "the container does not run");
+		task_fail(call, EBUSY, "the container does not run");
 	else if (container->sandbox)
-		fail(call, EINVAL, "the pod's sandbox container has no processes");
+		task_fail(call, EINVAL, "the pod's sandbox container has no processes");
 	else if (container_add_exec(container, req, call, &err) < 0)
 		rpc_fail(call, &err);
 	else
@@ -238,21 +237,21 @@ static void handle_resize(struct rpc_call *call, const ProtobufCMessage *msg, vo
 {
 	const Task__ResizePtyRequest *req = (const Task__ResizePtyRequest *)msg;
 	Agent__ResizeRequest request = AGENT__RESIZE_REQUEST__INIT;
-	struct shim *shim = shim_of(data);
+	struct shim *shim = task_shim(data);
 
-	if (!find_running(shim, req->id, req->exec_id, call))
+	if (!task_find_running(shim, req->id, req->exec_id, call))
 		return;
 	request.id = req->id;
 	request.exec_id = req->exec_id;
 	request.rows = req->height;
 	request.columns = req->width;
-	forward(shim, call, "Resize", &request.base, on_forwarded);
+	task_forward(shim, call, "Resize", &request.base, task_on_forwarded);
 }
 
 static void handle_close_io(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Task__CloseIORequest *req = (const Task__CloseIORequest *)msg;
-	struct process *process = find_process(shim_of(data), req->id, req->exec_id, call);
+	struct process *process = find_process(task_shim(data), req->id, req->exec_id, call);
 
 	if (!process)
 		return;
@@ -261,150 +260,12 @@ static void handle_close_io(struct rpc_call *call, const ProtobufCMessage *msg, 
 	rpc_reply_empty(call);
 }
 
-/* --- the container as a whole ----------------------------------------------------------------- */
-
-static void reply_pids(struct rpc_call *call, const uint32_t *pids, size_t n)
-{
-	Task__PidsResponse response = TASK__PIDS_RESPONSE__INIT;
-	_cleanup_free_ Task__ProcessInfo *infos = calloc(n + 1, sizeof(*infos));
-	_cleanup_free_ Task__ProcessInfo **array = calloc(n + 1, sizeof(*array));
-
-	if (!infos || !array) {
-		fail(call, ENOMEM, "out of memory");
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		task__process_info__init(&infos[i]);
-		infos[i].pid = pids[i];
-		array[i] = &infos[i];
-	}
-	response.processes = array;
-	response.n_processes = n;
-	rpc_reply(call, &response.base);
-}
-
-static void on_pids(const ProtobufCMessage *msg, const struct err *err, void *data)
-{
-	const Agent__PidsResponse *pids = (const Agent__PidsResponse *)msg;
-
-	if (err)
-		rpc_fail(data, err);
-	else
-		reply_pids(data, pids->pids, pids->n_pids);
-}
-
-static void handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	const Task__PidsRequest *req = (const Task__PidsRequest *)msg;
-	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
-	struct shim *shim = shim_of(data);
-	uint32_t monitor = shim->sandbox.hv ? (uint32_t)shim->sandbox.hv->pid : 0;
-	struct process *init;
-
-	init = find_running(shim, req->id, "", call);
-	if (!init)
-		return;
-	if (init->container->sandbox) {
-		reply_pids(call, &monitor, 1);
-		return;
-	}
-	request.id = req->id;
-	forward(shim, call, "Pids", &request.base, on_pids);
-}
-
-static void on_stats(const ProtobufCMessage *msg, const struct err *err, void *data)
-{
-	if (err)
-		rpc_fail(data, err);
-	else
-		task_stats_reply(data, (const Agent__StatsResponse *)msg, task_stats_legacy());
-}
-
-static void handle_stats(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	static const Agent__StatsResponse nothing = AGENT__STATS_RESPONSE__INIT;
-	const Task__StatsRequest *req = (const Task__StatsRequest *)msg;
-	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
-	struct shim *shim = shim_of(data);
-	struct process *init = find_running(shim, req->id, "", call);
-
-	if (!init)
-		return;
-	/* It has no processes, so it uses nothing. */
-	if (init->container->sandbox) {
-		task_stats_reply(call, &nothing, task_stats_legacy());
-		return;
-	}
-	request.id = req->id;
-	forward(shim, call, "Stats", &request.base, on_stats);
-}
-
-/* The container may be deleted before the agent's answer, so it is found again by its id. */
-struct pausing {
-	struct rpc_call *call;
-	struct shim *shim;
-	bool pause;
-	char id[POD_ID_MAX + 1];
-};
-
-static void on_paused(const ProtobufCMessage *reply, const struct err *err, void *data)
-{
-	struct pausing *pausing = data;
-	struct container *container = container_find(pausing->shim, pausing->id);
-
-	if (!err && container) {
-		container->paused = pausing->pause;
-		task_event_paused(container, pausing->pause);
-	}
-	on_forwarded(reply, err, pausing->call);
-	free(pausing);
-}
-
-static void pause_or_resume(struct rpc_call *call, struct shim *shim, char *id, bool pause)
-{
-	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
-	struct process *init = find_running(shim, id, "", call);
-	struct pausing *pausing;
-
-	if (!init)
-		return;
-	if (init->state != PROCESS_RUNNING || init->container->paused == pause ||
-	    init->container->sandbox) {
-		fail(call, EBUSY,
-		     pause ? "the container does not run" : "the container is not paused");
-		return;
-	}
-	pausing = calloc(1, sizeof(*pausing));
-	if (!pausing) {
-		fail(call, ENOMEM, "out of memory");
-		return;
-	}
-	*pausing = (struct pausing){.call = call, .shim = shim, .pause = pause};
-	snprintf(pausing->id, sizeof(pausing->id), "%s", id);
-	request.id = id;
-	if (agent_client_call(shim->sandbox.agent, pause ? "Pause" : "Resume", &request.base, 0,
-			      on_paused, pausing) < 0) {
-		free(pausing);
-		fail(call, EPIPE, "the agent cannot be asked");
-	}
-}
-
-static void handle_pause(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	pause_or_resume(call, shim_of(data), ((const Task__PauseRequest *)msg)->id, true);
-}
-
-static void handle_resume(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	pause_or_resume(call, shim_of(data), ((const Task__ResumeRequest *)msg)->id, false);
-}
-
 /* --- the shim --------------------------------------------------------------------------------- */
 
 static void handle_connect(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	Task__ConnectResponse response = TASK__CONNECT_RESPONSE__INIT;
-	struct shim *shim = shim_of(data);
+	struct shim *shim = task_shim(data);
 
 	response.shim_pid = (uint32_t)getpid();
 	response.task_pid = shim->sandbox.hv ? (uint32_t)shim->sandbox.hv->pid : 0;
@@ -415,7 +276,7 @@ static void handle_connect(struct rpc_call *call, const ProtobufCMessage *msg, v
 static void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Task__ShutdownRequest *req = (const Task__ShutdownRequest *)msg;
-	struct shim *shim = shim_of(data);
+	struct shim *shim = task_shim(data);
 
 	/* containerd asks after each container; the last one's counts. */
 	if (req->now || list_empty(&shim->containers))
@@ -424,11 +285,14 @@ static void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *msg, 
 }
 
 static const struct rpc_method methods[] = {
-	{"State", handle_state},      {"Create", shim_handle_create}, {"Start", handle_start},
-	{"Delete", handle_delete},    {"Pids", handle_pids},          {"Pause", handle_pause},
-	{"Resume", handle_resume},    {"Kill", handle_kill},          {"Exec", handle_exec},
-	{"ResizePty", handle_resize}, {"CloseIO", handle_close_io},   {"Wait", handle_wait},
-	{"Connect", handle_connect},  {"Shutdown", handle_shutdown},  {"Stats", handle_stats},
+	{"State", handle_state},        {"Create", shim_handle_create},
+	{"Start", handle_start},        {"Delete", handle_delete},
+	{"Pids", task_handle_pids},     {"Pause", task_handle_pause},
+	{"Resume", task_handle_resume}, {"Kill", handle_kill},
+	{"Exec", handle_exec},          {"ResizePty", handle_resize},
+	{"CloseIO", handle_close_io},   {"Wait", handle_wait},
+	{"Connect", handle_connect},    {"Shutdown", handle_shutdown},
+	{"Stats", task_handle_stats},   {"Update", task_handle_update},
 };
 
 const struct rpc_service shim_task_service = {

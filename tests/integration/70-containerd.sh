@@ -100,10 +100,11 @@ for _ in $(seq 100); do [ -z "$(pgrep -x sbx-vmm)" ] && break; sleep 0.1; done
 check "a dead shim leaves no machine" '[ -z "$(pgrep -x sbx-vmm)" ]'
 timeout 60 ctr task rm orphan >/dev/null 2>&1
 ctr container rm orphan
-nothing() { [ -z "$(pgrep -x 'sbx-vmm|sbx-share|containerd-shim')" ] && [ -z "$(ls /run/sbx/default 2>/dev/null)" ]; }
-for _ in $(seq 50); do nothing && break; sleep 0.1; done
+nothing() {
+	! pgrep -x sbx-vmm && ! pgrep -x sbx-share && ! pgrep -x containerd-shim && [ -z "$(ls /run/sbx/default 2>/dev/null)" ]
+}
+for _ in $(seq 50); do nothing >/dev/null && break; sleep 0.1; done
 check "nothing is left" 'nothing'
-nothing || { pgrep -la 'sbx|containerd-shim'; find /run/sbx; }
 check "nor a mount" '! grep -q "$dir/state.*rootfs" /proc/mounts'
 grep -v 'level=warning' "$dir/log" | tail -n 5 | sed 's/^/# /'
 finish

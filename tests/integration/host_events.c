@@ -530,6 +530,22 @@ static void add_exec(struct container *c)
 
 /* --- one life --------------------------------------------------------------------------------- */
 
+static void update(struct container *c)
+{
+	static char text[] = "{\"memory\":{\"limit\":50331648}}";
+	Task__UpdateTaskRequest request = TASK__UPDATE_TASK_REQUEST__INIT;
+	Google__Any resources = GOOGLE__ANY__INIT;
+
+	resources.type_url =
+		(char *)"types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
+	resources.value.data = (uint8_t *)text;
+	resources.value.len = strlen(text);
+	request.id = c->id;
+	request.resources = &resources;
+	trace(" update(%s)", c->id);
+	call("Update", &request.base, NULL);
+}
+
 static struct proc *any_exec(struct container *c)
 {
 	return c->n_execs ? &c->execs[dice(c->n_execs)] : NULL;
@@ -543,7 +559,7 @@ static void random_step(struct container *c)
 	uint32_t status;
 
 	pause_request.id = resume_request.id = c->id;
-	switch (dice(10)) {
+	switch (dice(11)) {
 	case 0:
 	case 1:
 	case 2:
@@ -564,6 +580,9 @@ static void random_step(struct container *c)
 	case 6:
 		if (call("Pause", &pause_request.base, NULL) == 0)
 			call("Resume", &resume_request.base, NULL);
+		break;
+	case 9:
+		update(c);
 		break;
 	case 7:
 	case 8:
