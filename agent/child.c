@@ -35,6 +35,7 @@
 #include <sys/syscall.h>
 
 #include "agent/fsmount.h"
+#include "agent/hooks.h"
 #include "agent/idmap.h"
 #include "agent/init.h"
 #include "agent/mount.h"
@@ -163,6 +164,10 @@ static int build(const struct child_args *args, int rootfs_fd, int *ret_root, in
 			return err_set_errno(err, -r, "/dev/console");
 	}
 	r = mount_pivot(root, err);
+	if (r >= 0)
+		r = mount_finish(plan, root, err);
+	if (r >= 0)
+		r = hooks_run(&plan->create_hooks, "createContainer", "creating", err);
 	if (r < 0)
 		return r;
 	*ret_root = TAKE_FD(root);
@@ -186,6 +191,8 @@ run_init(const struct child_args *args, int rootfs_fd, int sync_fd)
 	close(rootfs_fd);
 	if (report_send(args->report_fd, &ready, -1) < 0 || report_wait_go(args->report_fd) < 0)
 		_exit(EXIT_SETUP);
+	if (hooks_run(&args->plan->start_hooks, "startContainer", "created", &err) < 0)
+		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (args->plan->init)
 		init_run(args, root, tty);
 	child_become(args, root, tty);

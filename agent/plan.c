@@ -309,6 +309,8 @@ int plan_make(const Spec__Spec *spec, struct plan *ret, struct err *err)
 	if (r >= 0)
 		r = seccomp_parse(spec->linux->seccomp, &plan.seccomp, err);
 	if (r >= 0)
+		r = hooks_parse(spec->hooks, &plan.create_hooks, &plan.start_hooks, err);
+	if (r >= 0)
 		r = tune_parse_personality(spec->linux->personality, &plan.personality, err);
 	if (r >= 0)
 		r = plan_process(spec->process, &plan.process, err);
@@ -354,6 +356,8 @@ void plan_finish(struct plan *plan)
 	plan_idmaps_finish(&plan->idmaps);
 	free(plan->cgroup);
 	free(plan->rules);
+	hooks_finish(&plan->create_hooks);
+	hooks_finish(&plan->start_hooks);
 	plan_process_finish(&plan->process);
 	*plan = (struct plan){0};
 }

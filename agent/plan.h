@@ -22,6 +22,7 @@
 #include "agent.pb-c.h"
 #include "agent/caps.h"
 #include "agent/devfilter.h"
+#include "agent/hooks.h"
 #include "agent/options.h"
 #include "agent/seccomp.h"
 #include "agent/tune.h"
@@ -144,7 +145,8 @@ struct plan {
 	size_t n_ops;
 	struct seccomp seccomp; /* of every process; the instructions are the spec's */
 	bool shares;            /* some operation is an OP_BIND */
-	bool init;              /* the process runs under an init of ours (init.h) */
+	struct hooks create_hooks, start_hooks;
+	bool init; /* the process runs under an init of ours (init.h) */
 	struct process_plan process;
 };
 

@@ -165,6 +165,20 @@ static void print_process(struct strbuf *sb, const struct process_plan *p)
 	print_tune(sb, &p->tune);
 }
 
+static void print_hooks(struct strbuf *sb, const char *name, const struct hooks *hooks)
+{
+	for (size_t i = 0; i < hooks->n; i++) {
+		const struct hook *hook = &hooks->hooks[i];
+
+		strbuf_addf(sb, "%s %s timeout=%u", name, hook->path, hook->timeout_s);
+		for (char **s = hook->argv; *s; s++)
+			strbuf_addf(sb, " %s", *s);
+		for (char **s = hook->envp; *s; s++)
+			strbuf_addf(sb, " env %s", *s);
+		strbuf_addf(sb, "\n");
+	}
+}
+
 char *plan_print(const struct plan *plan)
 {
 	struct strbuf sb = {0};
@@ -194,6 +208,8 @@ char *plan_print(const struct plan *plan)
 			    plan->seccomp.flags);
 	if (plan->personality != TUNE_AS_IT_IS)
 		strbuf_addf(&sb, "personality %#x\n", plan->personality);
+	print_hooks(&sb, "createContainer", &plan->create_hooks);
+	print_hooks(&sb, "startContainer", &plan->start_hooks);
 	if (plan->init)
 		strbuf_addf(&sb, "init\n");
 	print_process(&sb, &plan->process);

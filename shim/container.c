@@ -24,6 +24,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/opts.h"
+#include "shim/container_hooks.h"
 #include "shim/group.h"
 #include "shim/host_mount.h"
 #include "shim/image.h"
@@ -96,6 +97,8 @@ static int read_bundle(struct container *container, struct err *err)
 	if (container->sandbox)
 		return 0;
 	container->spec->shares.prefix = container->id;
+	container->spec->id = container->id;
+	container->spec->bundle = container->bundle;
 	container->spec->resolve_namespace = namespace_resolve;
 	container->spec->resolve_data = &pod;
 	r = spec_guest_build(container->spec, &container->guest_spec, err);
@@ -239,6 +242,7 @@ void container_free(struct container *container)
 	process_finish(&container->init);
 	source_remove(container->timeout);
 	container_shares_finish(container);
+	hooks_cancel(container->hooks);
 	spec_free(container->spec);
 	close_fd(&container->image_fd);
 	if (container->slot >= 0)
@@ -259,7 +263,7 @@ static void answer_create(struct container *container)
 {
 	Task__CreateTaskResponse response = TASK__CREATE_TASK_RESPONSE__INIT;
 
-	spec_free(TAKE_PTR(container->spec));
+	container_hooks_keep(container);
 	container->guest_spec = NULL;
 	container->state = CONTAINER_CREATED;
 	task_event_created(container, TAKE_PTR(container->request));
@@ -344,6 +348,19 @@ static void create_in_guest(struct container *container)
 	fail_create(container, &err);
 }
 
+/* prestart and createRuntime have run: all that they wait for, the VM, is there. */
+static void on_hooks(const struct err *err, void *data)
+{
+	struct container *container = data;
+
+	if (!container->create)
+		return;
+	if (err)
+		fail_create(container, err);
+	else
+		create_in_guest(container);
+}
+
 void container_shared(struct container *container)
 {
 	/* The VM ended meanwhile, and Create was answered. */
@@ -352,7 +369,7 @@ void container_shared(struct container *container)
 	if (container->shares.err.code)
 		fail_create(container, &container->shares.err);
 	else
-		create_in_guest(container);
+		container_hooks_run(container, HOOKS_CREATE, on_hooks, container);
 }
 
 static void on_attached(const struct err *err, void *data)

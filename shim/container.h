@@ -17,6 +17,7 @@
 #include "spec.pb-c.h"
 #include "task.pb-c.h"
 
+struct hooks_run;
 struct rpc_call;
 struct shim;
 struct source;
@@ -34,14 +35,15 @@ struct container {
 	enum container_state state;
 	struct process init;
 	struct list execs; /* struct process */
-	struct spec *spec; /* until the guest has it */
+	struct spec *spec; /* until the guest has it; longer where hooks will want it */
 	Spec__Spec *guest_spec;
 	struct rpc_call
 		*create; /* the call of Create, while it is open; owns what rootfs points at */
 	struct rootfs_plan rootfs;
 	int slot; /* the image's disk slot; -1: none yet */
 	struct container_shares shares;
-	int image_fd; /* keeps the image locked while the VM uses it */
+	int image_fd;            /* keeps the image locked while the VM uses it */
+	struct hooks_run *hooks; /* the host's, that run or ran last */
 	uint64_t timeout_ns;
 	struct source *timeout;
 	bool timed_out;
@@ -49,6 +51,7 @@ struct container {
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
 	uint64_t oom_kills;                     /* that containerd was told of */
 	struct rpc_call *delete;                /* a Delete that waits for init's end */
+	struct rpc_call *poststop;              /* a Delete that waits for the hooks after it */
 	const Task__CreateTaskRequest *request; /* of create, while that is open */
 };
 

@@ -7,6 +7,7 @@
 #include "common/loop.h"
 #include "common/rpc.h"
 #include "shim/container.h"
+#include "shim/container_hooks.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "shim/spec_guest.h"
@@ -15,12 +16,24 @@
 #define TIMEOUT_STATUS 124
 #define MAX_EXECS      256
 
+/* Start returns once its last hook has run, whatever came of that. */
+static void on_poststart(const struct err *err, void *data)
+{
+	struct process *process = data;
+	Task__StartResponse response = TASK__START_RESPONSE__INIT;
+	struct hypervisor *hv = process->container->shim->sandbox.hv;
+
+	if (!process->start)
+		return;
+	response.pid = hv ? (uint32_t)hv->pid : 0;
+	rpc_reply(TAKE_PTR(process->start), &response.base);
+}
+
 static void on_started(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	struct process *process = data;
 	struct container *container = process->container;
 	struct shim *shim = container->shim;
-	Task__StartResponse response = TASK__START_RESPONSE__INIT;
 	bool init = process == &container->init;
 
 	if (!process->start)
@@ -45,8 +58,10 @@ static void on_started(const ProtobufCMessage *reply, const struct err *err, voi
 	} else {
 		process_watch(process);
 	}
-	response.pid = (uint32_t)shim->sandbox.hv->pid;
-	rpc_reply(TAKE_PTR(process->start), &response.base);
+	if (init)
+		container_hooks_run(container, HOOKS_STARTED, on_poststart, process);
+	else
+		on_poststart(NULL, process);
 }
 
 static int ask_start(struct process *process)
@@ -140,7 +155,7 @@ struct deletion {
 	struct process *process;
 };
 
-static void finish_deletion(struct process *process, struct rpc_call *call)
+static void answer_deletion(struct process *process, struct rpc_call *call)
 {
 	Task__DeleteResponse response = TASK__DELETE_RESPONSE__INIT;
 	struct container *container = process->container;
@@ -157,6 +172,28 @@ static void finish_deletion(struct process *process, struct rpc_call *call)
 	}
 	process_finish(process);
 	free(process);
+}
+
+/* poststop has run. */
+static void on_poststop(const struct err *err, void *data)
+{
+	struct container *container = data;
+
+	answer_deletion(&container->init, TAKE_PTR(container->poststop));
+}
+
+static void finish_deletion(struct process *process, struct rpc_call *call)
+{
+	struct container *container = process->container;
+
+	if (process != &container->init) {
+		answer_deletion(process, call);
+		return;
+	}
+	/* A Start that still waits for its hooks waits in vain from here on. */
+	on_poststart(NULL, process);
+	container->poststop = call;
+	container_hooks_run(container, HOOKS_STOPPED, on_poststop, container);
 }
 
 static void on_deleted(const ProtobufCMessage *reply, const struct err *err, void *data)

@@ -33,7 +33,8 @@ static int run_child(const struct spawn *spawn, pid_t parent)
 		if (getppid() != parent)
 			return -ESRCH;
 	}
-	if (dup2(null_fd, 0) < 0 || dup2(spawn->out_fd < 0 ? null_fd : spawn->out_fd, 1) < 0 ||
+	if (dup2(spawn->in_fd > 0 ? spawn->in_fd : null_fd, 0) < 0 ||
+	    dup2(spawn->out_fd < 0 ? null_fd : spawn->out_fd, 1) < 0 ||
 	    dup2(spawn->err_fd < 0 ? null_fd : spawn->err_fd, 2) < 0)
 		return -errno;
 	/* What our own caller left open by mistake, a daemon would hold for its life. */
@@ -42,7 +43,8 @@ static int run_child(const struct spawn *spawn, pid_t parent)
 	for (size_t i = 0; i < spawn->n_fds; i++)
 		if (fcntl(spawn->fds[i], F_SETFD, 0) < 0)
 			return -errno;
-	execv(spawn->argv[0], (char *const *)spawn->argv);
+	execve(spawn->path ? spawn->path : spawn->argv[0], (char *const *)spawn->argv,
+	       spawn->envp ? (char *const *)spawn->envp : environ);
 	return -errno;
 }
 
@@ -73,7 +75,8 @@ int spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd, struc
 	if (r < 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		return err_set_errno(err, -r, "%s: cannot start", spawn->argv[0]);
+		return err_set_errno(err, -r, "%s: cannot start",
+				     spawn->path ? spawn->path : spawn->argv[0]);
 	}
 	*ret_pid = pid;
 	*ret_pidfd = TAKE_FD(pidfd);

@@ -10,9 +10,12 @@
 #include "common/err.h"
 
 struct spawn {
-	const char *const *argv; /* argv[0] is the path */
+	const char *path; /* NULL: argv[0] */
+	const char *const *argv;
+	const char *const *envp; /* NULL: ours */
 	const int *fds;          /* kept open in the child, under their own numbers */
 	size_t n_fds;
+	int in_fd;          /* the child's stdin; 0 (ours is nobody's): /dev/null */
 	int out_fd, err_fd; /* the child's stdout and stderr; -1: /dev/null */
 	bool die_with_us;   /* SIGKILL at our death */
 };

@@ -313,6 +313,27 @@ static const struct json_field linux_fields[] = {
 };
 static const struct json_object linux_object = OBJECT(spec_linux, linux_fields);
 
+static const struct json_field hook_fields[] = {
+	FIELD("path", STRING, spec_hook, path, .required = true),
+	FIELD("args", STRINGS, spec_hook, args),
+	FIELD("env", STRINGS, spec_hook, env),
+	FIELD("timeout", UINT, spec_hook, timeout, .max = 86400),
+};
+static const struct json_object hook_object = OBJECT(spec_hook, hook_fields);
+
+#define HOOKS(json, member)                                                                        \
+	FIELD(json, OBJECTS, spec_hooks, member, .object = &hook_object, .max_items = 64)
+
+static const struct json_field hooks_fields[] = {
+	HOOKS("prestart", prestart),
+	HOOKS("createRuntime", create_runtime),
+	HOOKS("createContainer", create_container),
+	HOOKS("startContainer", start_container),
+	HOOKS("poststart", poststart),
+	HOOKS("poststop", poststop),
+};
+static const struct json_object hooks_object = OBJECT(spec_hooks, hooks_fields);
+
 static const struct json_field config_fields[] = {
 	FIELD("ociVersion", STRING, spec_config, oci_version, .required = true),
 	FIELD("root", OBJECT, spec_config, root, .object = &root_object),
@@ -322,7 +343,7 @@ static const struct json_field config_fields[] = {
 	FIELD("domainname", STRING, spec_config, domainname),
 	FIELD("annotations", MAP, spec_config, annotations),
 	FIELD("linux", OBJECT, spec_config, linux, .object = &linux_object),
-	REFUSED("hooks"),
+	FIELD("hooks", OBJECT, spec_config, hooks, .object = &hooks_object),
 	REFUSED("vm"),
 	REFUSED_AS("windows", "is another platform's"),
 	REFUSED_AS("solaris", "is another platform's"),

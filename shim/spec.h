@@ -182,6 +182,18 @@ struct spec_linux {
 	struct spec_personality *personality;
 };
 
+struct spec_hook {
+	const char *path;
+	struct json_array args, env; /* of strings */
+	struct json_uint timeout;    /* seconds */
+};
+
+struct spec_hooks {
+	/* Of struct spec_hook. */
+	struct json_array prestart, create_runtime, create_container, start_container, poststart,
+		poststop;
+};
+
 struct spec_config {
 	const char *oci_version;
 	struct spec_root *root;
@@ -190,6 +202,7 @@ struct spec_config {
 	struct json_array mounts;      /* of struct spec_mount */
 	struct json_array annotations; /* of struct json_pair */
 	struct spec_linux *linux;
+	struct spec_hooks *hooks;
 };
 
 /*
@@ -220,6 +233,7 @@ struct spec {
 	/* Set between parsing and building; NULL: every path is refused. */
 	spec_namespace_fn resolve_namespace;
 	void *resolve_data;
+	const char *id, *bundle;   /* of the container, for what hooks are told */
 	struct spec_shares shares; /* of spec_guest_build() */
 };
 

@@ -262,6 +262,8 @@ int spec_guest_build(struct spec *spec, Spec__Spec **ret, struct err *err)
 		r = build_mounts(&b, &config->mounts, out);
 	if (r == 0 && config->linux)
 		r = spec_build_linux(&b, config->linux, &out->linux);
+	if (r == 0 && config->hooks)
+		r = spec_build_hooks(&b, config->hooks, &out->hooks);
 	if (r == 0)
 		*ret = out;
 	return r;

@@ -41,6 +41,7 @@ int spec_build_pairs(const struct builder *b, const struct json_array *pairs, si
 /* linux.resources (spec_guest_resources.c). */
 int spec_build_resources(const struct builder *b, const struct spec_resources *resources,
 			 Spec__Resources **ret);
+int spec_build_hooks(const struct builder *b, const struct spec_hooks *from, Spec__Hooks **ret);
 /* linux.seccomp, compiled (spec_seccomp.c). */
 int spec_build_seccomp(const struct builder *b, const struct spec_seccomp *from,
 		       Spec__Seccomp **ret);

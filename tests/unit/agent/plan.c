@@ -344,6 +344,33 @@ Test(plan, shared_namespaces)
 	refused(EINVAL, "uts");
 }
 
+Test(plan, hooks)
+{
+	static Spec__Hook hook, *list[] = {&hook, &hook};
+	static Spec__Hooks hooks;
+	static char *hook_env[] = {"A=1"};
+
+	spec__hook__init(&hook);
+	hook.path = "/bin/hook";
+	hook.args = args;
+	hook.n_args = 2;
+	hook.env = hook_env;
+	hook.n_env = 1;
+	hook.timeout_s = 5;
+	spec__hooks__init(&hooks);
+	hooks.create_container = hooks.start_container = list;
+	hooks.n_create_container = 1;
+	hooks.n_start_container = 2;
+	spec.hooks = &hooks;
+	golden("hooks");
+	hook.timeout_s = 86401;
+	refused(EINVAL, "day");
+	hook.path = "hook";
+	refused(EINVAL, "absolute");
+	hooks.n_create_container = 65;
+	refused(E2BIG, "createContainer");
+}
+
 Test(plan, mounts)
 {
 	static Spec__IdMapping map, *maps[] = {&map};

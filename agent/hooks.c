@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/hooks.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "common/strbuf.h"
+
+#define MAX_HOOKS   64
+#define MAX_STRINGS 1024
+#define MAX_TIMEOUT 86400
+
+/* A NULL-terminated copy of the pointers. */
+static char **copy_strings(char *const *from, size_t n)
+{
+	char **to = calloc(n + 1, sizeof(*to));
+
+	for (size_t i = 0; to && i < n; i++)
+		to[i] = from[i];
+	return to;
+}
+
+static int parse_hook(const Spec__Hook *from, const char *kind, struct hook *to, struct err *err)
+{
+	if (from->path[0] != '/' || strlen(from->path) >= PATH_MAX)
+		return err_set(err, EINVAL, "hooks.%s: \"%.128s\" is not an absolute path", kind,
+			       from->path);
+	if (from->n_args > MAX_STRINGS || from->n_env > MAX_STRINGS)
+		return err_set(err, E2BIG, "hooks.%s: %.128s: too many arguments", kind,
+			       from->path);
+	if (from->timeout_s > MAX_TIMEOUT)
+		return err_set(err, EINVAL, "hooks.%s: %.128s: longer than a day", kind,
+			       from->path);
+	to->path = from->path;
+	to->timeout_s = from->timeout_s;
+	to->argv = copy_strings(from->args, from->n_args);
+	to->envp = copy_strings(from->env, from->n_env);
+	return to->argv && to->envp ? 0 : err_set(err, ENOMEM, "hooks: out of memory");
+}
+
+static int parse_list(Spec__Hook *const *from, size_t n, const char *kind, const char *state,
+		      struct hooks *to, struct err *err)
+{
+	int r = 0;
+
+	if (n > MAX_HOOKS)
+		return err_set(err, E2BIG, "hooks.%s: more than %d", kind, MAX_HOOKS);
+	to->state = state;
+	to->hooks = calloc(n + 1, sizeof(*to->hooks));
+	if (!to->hooks)
+		return err_set(err, ENOMEM, "hooks: out of memory");
+	for (; r >= 0 && to->n < n; to->n++)
+		r = parse_hook(from[to->n], kind, &to->hooks[to->n], err);
+	return r;
+}
+
+int hooks_parse(const Spec__Hooks *spec, struct hooks *ret_create, struct hooks *ret_start,
+		struct err *err)
+{
+	struct hooks create = {0}, start = {0};
+	int r;
+
+	if (!spec)
+		return 0;
+	r = parse_list(spec->create_container, spec->n_create_container, "createContainer",
+		       spec->state, &create, err);
+	if (r >= 0)
+		r = parse_list(spec->start_container, spec->n_start_container, "startContainer",
+			       spec->state, &start, err);
+	if (r < 0) {
+		hooks_finish(&create);
+		hooks_finish(&start);
+		return r;
+	}
+	*ret_create = create;
+	*ret_start = start;
+	return 0;
+}
+
+void hooks_finish(struct hooks *hooks)
+{
+	for (size_t i = 0; i < hooks->n; i++) {
+		free(hooks->hooks[i].argv);
+		free(hooks->hooks[i].envp);
+	}
+	free(hooks->hooks);
+	*hooks = (struct hooks){0};
+}
+
+/* A file with the state, so that nobody has to write while a hook does not read. */
+static int open_state(const struct hooks *hooks, const char *status)
+{
+	_cleanup_strbuf_ struct strbuf text = {0};
+	_cleanup_close_ int fd = memfd_create("state", MFD_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	/* The pid that the container's own namespaces know it by, as runc says it here. */
+	r = strbuf_addf(&text, "{%s,\"status\":\"%s\",\"pid\":%d}", hooks->state, status, getpid());
+	if (r >= 0)
+		r = io_write_full(fd, text.data, text.len);
+	if (r < 0)
+		return r;
+	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
+}
+
+static void __attribute__((noreturn)) exec_hook(const struct hook *hook, int state_fd)
+{
+	int null = open("/dev/null", O_RDWR);
+	char *const self[] = {(char *)(uintptr_t)hook->path, NULL};
+
+	/* Descriptors of the agent's end at the exec; these three are the container's. */
+	if (dup2(state_fd, 0) < 0 || dup2(null >= 0 ? null : state_fd, 1) < 0 || dup2(1, 2) < 0)
+		_exit(126);
+	close_range(3, ~0u, 0);
+	execve(hook->path, hook->argv[0] ? hook->argv : self, hook->envp);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static int wait_hook(const struct hook *hook, pid_t pid, const char *kind, struct err *err)
+{
+	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	bool late = false;
+	int status, r;
+
+	if (hook->timeout_s && pidfd >= 0) {
+		do
+			r = poll(&ended, 1, (int)hook->timeout_s * 1000);
+		while (r < 0 && errno == EINTR);
+		late = r == 0;
+	}
+	if (late)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return err_set_errno(err, errno, "hooks.%s: %.128s", kind, hook->path);
+	}
+	if (late)
+		return err_set(err, ETIMEDOUT, "hooks.%s: %.128s: not done after %u seconds", kind,
+			       hook->path, hook->timeout_s);
+	if (WIFSIGNALED(status))
+		return err_set(err, EIO, "hooks.%s: %.128s: killed by signal %d", kind, hook->path,
+			       WTERMSIG(status));
+	if (WEXITSTATUS(status))
+		return err_set(err, EIO, "hooks.%s: %.128s: exit status %d", kind, hook->path,
+			       WEXITSTATUS(status));
+	return 0;
+}
+
+int hooks_run(const struct hooks *hooks, const char *kind, const char *status, struct err *err)
+{
+	for (size_t i = 0; i < hooks->n; i++) {
+		_cleanup_close_ int state = open_state(hooks, status);
+		pid_t pid;
+		int r;
+
+		if (state < 0)
+			return err_set_errno(err, -state, "hooks.%s: the state", kind);
+		pid = fork();
+		if (pid < 0)
+			return err_set_errno(err, errno, "hooks.%s: %.128s", kind,
+					     hooks->hooks[i].path);
+		if (!pid)
+			exec_hook(&hooks->hooks[i], state);
+		r = wait_hook(&hooks->hooks[i], pid, kind, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtime-spec's hooks createContainer and startContainer. Both run in the container, as its root
+ * and in all its namespaces; and as a guest has no file system beside its containers', both are programs
+ * of the container's own root.
+ */
+#ifndef AGENT_HOOKS_H
+#define AGENT_HOOKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "spec.pb-c.h"
+
+struct hook {
+	const char *path;
+	char **argv, **envp; /* NULL-terminated; the strings are the spec's */
+	uint32_t timeout_s;
+};
+
+struct hooks {
+	struct hook *hooks;
+	size_t n;
+	const char *state;
+};
+
+/* spec may be NULL. The results point into it. Pure. */
+int hooks_parse(const Spec__Hooks *spec, struct hooks *ret_create, struct hooks *ret_start,
+		struct err *err);
+void hooks_finish(struct hooks *hooks);
+
+/*
+ * Runs them one after the other, each with the state as its standard input. The first that does not end
+ * with 0 within its time fails it all.
+ */
+int hooks_run(const struct hooks *hooks, const char *kind, const char *status, struct err *err);
+
+#endif
