@@ -412,6 +412,10 @@ static int make_bundle(const char *id, const char *script, const char *type, cha
 		return -errno;
 	snprintf(text, sizeof(text), config_format, script, t.sandbox.id, type);
 	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* As containerd does; it reads what comes, we leave it there. */
+	if (mkfifoat(dirfd, "log", 0700) < 0 ||
+	    openat(dirfd, "log", O_RDWR | O_NONBLOCK | O_CLOEXEC) < 0)
+		return -errno;
 	return io_write_atomic(dirfd, "config.json", text, strlen(text), 0600);
 }
 
