@@ -218,6 +218,8 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 	flags->id = group;
 	if (r == 0)
 		r = bind_socket(flags, &listen_fd, &address, err);
+	if (!address)
+		return r;
 	/* The bundle is our working directory; it gets the address that containerd reads back. */
 	if (r >= 0 && strcmp(flags->namespace, SHIM_OWN_NAMESPACE) != 0)
 		r = write_address(AT_FDCWD, address, err) < 0 ? -EIO : r;

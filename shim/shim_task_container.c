@@ -95,13 +95,14 @@ static void update(struct shim *shim, struct rpc_call *call, const Task__UpdateT
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
 	Agent__UpdateRequest request = AGENT__UPDATE_REQUEST__INIT;
 	struct err err = ERR_INIT;
-	int r = 0;
+	int r;
 
-	if (!req->resources)
-		r = err_set(&err, EINVAL, "update: resources missing");
-	if (r == 0)
-		r = spec_parse_resources((const char *)req->resources->value.data,
-					 req->resources->value.len, &spec, &err);
+	if (!req->resources) {
+		task_fail(call, EINVAL, "update: resources missing");
+		return;
+	}
+	r = spec_parse_resources((const char *)req->resources->value.data,
+				 req->resources->value.len, &spec, &err);
 	if (r == 0)
 		r = spec_guest_build_resources(spec, &spec->resources, &request.resources, &err);
 	if (r < 0) {
