@@ -290,7 +290,7 @@ int nl_dump(int fd, struct nl_msg *msg, int (*fn)(const struct nl_message *messa
 	    void *data)
 {
 	_cleanup_free_ uint8_t *buf = malloc(REPLY_SIZE);
-	struct bytes in;
+	struct bytes in = {0};
 	uint32_t seq;
 	int r = buf ? send_msg(fd, msg, NLM_F_DUMP, &seq) : -ENOMEM;
 

@@ -15,10 +15,11 @@ static const char *const volume_options[] = {
 
 static int add_option(struct run_mount *mount, const char *text, size_t n)
 {
-	char *to = mount->options[mount->n_options];
+	char *to;
 
-	if (mount->n_options == RUN_MOUNT_MAX_OPTIONS || n >= sizeof(mount->options[0]))
+	if (mount->n_options >= RUN_MOUNT_MAX_OPTIONS || n >= sizeof(mount->options[0]))
 		return -EINVAL;
+	to = mount->options[mount->n_options];
 	memcpy(to, text, n);
 	to[n] = '\0';
 	mount->n_options++;

@@ -191,7 +191,7 @@ static int add_rule(const struct builder *b, scmp_filter_ctx ctx, size_t i,
 	const char *const *names = rule->names.items;
 	struct scmp_arg_cmp args[64];
 	bool alternatives = false;
-	uint32_t action, seen = 0;
+	uint32_t action = default_action, seen = 0;
 	char where[48];
 	int r;
 
@@ -257,7 +257,7 @@ static int export(const struct builder *b, scmp_filter_ctx ctx, ProtobufCBinaryD
 	if (!ret->data)
 		return no_memory(b);
 	ret->len = (size_t)size;
-	if (lseek(fd, 0, SEEK_SET) < 0 || (r = io_read_full(fd, ret->data, ret->len)) < 0)
+	if (lseek(fd, 0, SEEK_SET) < 0 || io_read_full(fd, ret->data, ret->len) < 0)
 		return err_set_errno(b->err, EIO, "linux.seccomp: reading the program back");
 	return 0;
 }
