@@ -14,10 +14,6 @@
 		.name = (json), .kind = JSON_FIELD_##k, .offset = offsetof(struct strct, member),  \
 		__VA_ARGS__                                                                        \
 	}
-#define REFUSED(json)                                                                              \
-	{                                                                                          \
-		.name = (json), .kind = JSON_FIELD_REFUSED                                         \
-	}
 #define REFUSED_AS(json, reason)                                                                   \
 	{                                                                                          \
 		.name = (json), .kind = JSON_FIELD_REFUSED, .why = (reason)                        \
@@ -305,10 +301,10 @@ static const struct json_field linux_fields[] = {
 	FIELD("seccomp", OBJECT, spec_linux, seccomp, .object = &seccomp_object),
 	FIELD("timeOffsets", OBJECT, spec_linux, time_offsets, .object = &time_offsets_object),
 	FIELD("personality", OBJECT, spec_linux, personality, .object = &personality_object),
-	REFUSED("netDevices"),
+	REFUSED_AS("netDevices", "the guest does not have the host's interfaces"),
 	FIELD("cgroupsPath", STRING, spec_linux, cgroups_path),
-	REFUSED("intelRdt"),
-	REFUSED("memoryPolicy"),
+	REFUSED_AS("intelRdt", "the guest does not have the host's caches"),
+	REFUSED_AS("memoryPolicy", "the guest has one memory node"),
 	NOTED("mountLabel", "labels nothing, as the guest's kernel has no SELinux"),
 };
 static const struct json_object linux_object = OBJECT(spec_linux, linux_fields);
@@ -344,7 +340,7 @@ static const struct json_field config_fields[] = {
 	FIELD("annotations", MAP, spec_config, annotations),
 	FIELD("linux", OBJECT, spec_config, linux, .object = &linux_object),
 	FIELD("hooks", OBJECT, spec_config, hooks, .object = &hooks_object),
-	REFUSED("vm"),
+	REFUSED_AS("vm", "the VM is sbx's own to configure"),
 	REFUSED_AS("windows", "is another platform's"),
 	REFUSED_AS("solaris", "is another platform's"),
 	REFUSED_AS("freebsd", "is another platform's"),
@@ -395,6 +391,11 @@ int spec_parse_process(const char *text, size_t size, struct spec **ret, struct 
 int spec_parse_resources(const char *text, size_t size, struct spec **ret, struct err *err)
 {
 	return parse(&resources_part, text, size, ret, err);
+}
+
+const struct json_object *spec_schema(void)
+{
+	return &config_object;
 }
 
 void spec_free(struct spec *spec)

@@ -246,6 +246,9 @@ int spec_parse_resources(const char *text, size_t size, struct spec **ret, struc
 void spec_free(struct spec *spec);
 DEFINE_CLEANUP(struct spec, spec_free)
 
+/* The table that config.json is read by, for whoever wants to hold it against docs/oci-spec.md. */
+const struct json_object *spec_schema(void);
+
 /* The value of an annotation, or NULL. */
 const char *spec_annotation(const struct spec *spec, const char *key);
 

@@ -83,10 +83,10 @@ static const struct container_case cases[] = {
 	 "chown 5 /tmp && echo chown; grep CapAmb /proc/self/status",
 	 .out = "chown\nCapAmb:\t0000000000000001\n"},
 	{"rlimits",
-	 "{\"process\":{\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":8,\"hard\":9},"
+	 "{\"process\":{\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":32,\"hard\":33},"
 	 "{\"type\":\"RLIMIT_FSIZE\",\"soft\":0,\"hard\":0}]}}",
-	 "ulimit -n; ulimit -Hn; (echo x >/tmp/x) 2>/dev/null || wc -c </tmp/x",
-	 .out = "8\n9\n0\n"},
+	 "ulimit -n; ulimit -Hn; (echo x >/dev/shm/x) 2>/dev/null || wc -c </dev/shm/x",
+	 .out = "32\n33\n0\n"},
 	{"scheduler and ioPriority",
 	 "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_BATCH\",\"nice\":5},\"ioPriority\":{"
 	 "\"class\":\"IOPRIO_CLASS_BE\",\"priority\":6}}}",

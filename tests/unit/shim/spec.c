@@ -326,7 +326,7 @@ static const struct {
 	{"{\"hooks\":{\"poststop\":[{\"path\":\"/x\",\"timeout\":0}]}}",
 	 "config.json: hooks.poststop[0].timeout: zero"},
 	{"{\"windows\":{\"layerFolders\":[]}}", "config.json: windows: is another platform's"},
-	{"{\"vm\":{\"kernel\":{}}}", "config.json: vm: not supported"},
+	{"{\"vm\":{\"kernel\":{}}}", "config.json: vm: the VM is sbx's own to configure"},
 	{"{\"mounts\":[{\"type\":\"proc\"}]}", "config.json: mounts[0].destination: missing"},
 	{"{\"mounts\":[{\"destination\":\"proc\",\"type\":\"proc\"}]}",
 	 "config.json: mounts[0].destination: not an absolute path"},
