@@ -42,7 +42,9 @@ bool plan_is_id(const char *id)
 /* Absolute, short enough for the kernel, without "..": what it leads to is judged when opened. */
 static int check_path(const char *what, const char *path, struct err *err)
 {
-	if (path[0] != '/' || strlen(path) >= PATH_MAX)
+	if (strlen(path) >= PATH_MAX)
+		return err_set(err, EINVAL, "%s: \"%.64s...\" is too long", what, path);
+	if (path[0] != '/')
 		return err_set(err, EINVAL, "%s: \"%.128s\" is not an absolute path", what, path);
 	for (const char *p = path; (p = strstr(p, "/.."));) {
 		p += 3;
@@ -133,8 +135,8 @@ static int plan_mount(struct plan *plan, const Spec__Mount *mount, struct err *e
 	for (size_t i = 0; i < ARRAY_SIZE(mount_types); i++)
 		known |= !strcmp(mount->type, mount_types[i]);
 	if (!known)
-		return err_set(err, ENOSYS, "mounts: %.128s: type \"%.32s\" is not supported yet",
-			       dest, mount->type);
+		return err_set(err, ENOSYS, "mounts: %.128s: type \"%.32s\" is not supported", dest,
+			       mount->type);
 	/* The guest has the unified hierarchy only; "cgroup" is what specs call either. */
 	op->mount->type = !strcmp(mount->type, "cgroup") ? "cgroup2" : mount->type;
 	op->mount->source = mount->source[0] ? mount->source : mount->type;

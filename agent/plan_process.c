@@ -121,7 +121,9 @@ static int plan_scalars(const Spec__Process *process, struct process_plan *plan,
 
 	if (!process->n_args || !process->args[0][0])
 		return err_set(err, EINVAL, "process.args is empty");
-	if (cwd[0] != '/' || strlen(cwd) >= PATH_MAX)
+	if (strlen(cwd) >= PATH_MAX)
+		return err_set(err, EINVAL, "process.cwd: \"%.64s...\" is too long", cwd);
+	if (cwd[0] != '/')
 		return err_set(err, EINVAL, "process.cwd: \"%.128s\" is not an absolute path", cwd);
 	if (process->has_oom_score_adj &&
 	    (process->oom_score_adj < -1000 || process->oom_score_adj > 1000))
