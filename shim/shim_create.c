@@ -2,19 +2,15 @@
 /* Task.Create: the first container's also makes the virtual machine, and says what it is to be. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "common/opts.h"
 #include "common/rpc.h"
 #include "shim/container.h"
 #include "shim/namespace.h"
+#include "shim/pod_size.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "task.pb-c.h"
-
-#define DEFAULT_MEMORY (256ull << 20)
-#define MIN_MEMORY     (32ull << 20)
-#define MAX_MEMORY     (1ull << 40)
-#define MAX_CPUS       32
 
 static void fail(struct rpc_call *call, int code, const char *text)
 {
@@ -22,22 +18,6 @@ static void fail(struct rpc_call *call, int code, const char *text)
 
 	err_set(&err, code, "%s", text);
 	rpc_fail(call, &err);
-}
-
-static int read_number(const struct spec *spec, const char *key, uint64_t min, uint64_t max,
-		       uint64_t *ret, struct err *err)
-{
-	const char *text = spec_annotation(spec, key);
-	uint64_t v;
-
-	if (!text)
-		return 0;
-	if (parse_uint(text, &v) < 0 || v < min || v > max)
-		return err_set(err, EINVAL,
-			       "config.json: annotation %s: not a number from %llu to %llu", key,
-			       (unsigned long long)min, (unsigned long long)max);
-	*ret = v;
-	return 0;
 }
 
 /*
@@ -48,17 +28,16 @@ static int read_config(const struct shim *shim, const struct container *containe
 		       struct sandbox_config *ret, struct err *err)
 {
 	const struct spec *spec = container->spec;
-	uint64_t memory = DEFAULT_MEMORY, cpus = 1;
-	int r = read_number(spec, "sbx.memory", MIN_MEMORY, MAX_MEMORY, &memory, err);
+	long host_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct pod_size size;
+	int r = pod_size(spec, host_cpus < 1 ? 1 : (unsigned)host_cpus, &size, err);
 
-	if (r == 0)
-		r = read_number(spec, "sbx.cpus", 1, MAX_CPUS, &cpus, err);
 	if (r < 0)
 		return r;
 	*ret = (struct sandbox_config){
 		.hostname = spec->config.hostname ? spec->config.hostname : container->id,
-		.memory = memory & ~4095ull,
-		.cpus = (unsigned)cpus,
+		.memory = size.memory,
+		.cpus = size.cpus,
 		.disks = {{.fd = container->image_fd, .readonly = !container->rootfs.writable}},
 		.n_disks = container->image_fd >= 0,
 		.pod_dirfd = shim->pod->dirfd,

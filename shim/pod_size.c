@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/pod_size.h"
+
+#include <errno.h>
+
+#include "common/opts.h"
+#include "shim/group.h"
+#include "shim/spec.h"
+
+#define MIB            1048576ull
+#define DEFAULT_MEMORY (256 * MIB)
+/* A pod of several containers, none of which has said what it needs. Untouched memory costs nothing. */
+#define DEFAULT_POD (1024 * MIB)
+/* The guest's kernel, agent and page tables, which no container's limit accounts for. */
+#define OVERHEAD   (96 * MIB)
+#define MIN_MEMORY (32 * MIB)
+#define MAX_MEMORY (1ull << 40)
+#define MAX_CPUS   32
+#define MAX_SHARE  8 /* CPUs of a pod that has no limit of its own */
+
+/* *ret stays what it is where the annotation is missing. */
+static int read_number(const struct spec *spec, const char *key, uint64_t min, uint64_t max,
+		       uint64_t *ret, struct err *err)
+{
+	const char *text = spec_annotation(spec, key);
+	uint64_t v;
+
+	if (!text)
+		return 0;
+	if (parse_uint(text, &v) < 0 || v < min || v > max)
+		return err_set(err, EINVAL,
+			       "config.json: annotation %s: not a number from %llu to %llu", key,
+			       (unsigned long long)min, (unsigned long long)max);
+	*ret = v;
+	return 0;
+}
+
+/* Kubernetes gives decimal numbers, 0 for what is not limited, and a negative quota for the same. */
+static uint64_t read_cri(const struct spec *spec, const char *key)
+{
+	const char *text = spec_annotation(spec, key);
+	uint64_t v;
+
+	return text && parse_uint(text, &v) == 0 ? v : 0;
+}
+
+static uint64_t cri_memory(const struct spec *spec)
+{
+	uint64_t limit = read_cri(spec, "io.kubernetes.cri.sandbox-memory");
+
+	if (!limit)
+		return DEFAULT_POD;
+	return limit < MAX_MEMORY - OVERHEAD ? limit + OVERHEAD : MAX_MEMORY;
+}
+
+static uint64_t cri_cpus(const struct spec *spec, unsigned host_cpus)
+{
+	uint64_t quota = read_cri(spec, "io.kubernetes.cri.sandbox-cpu-quota");
+	uint64_t period = read_cri(spec, "io.kubernetes.cri.sandbox-cpu-period");
+	uint64_t cpus = host_cpus < MAX_SHARE ? host_cpus : MAX_SHARE;
+
+	if (quota && period)
+		cpus = quota / period + (quota % period != 0);
+	return cpus < 1 ? 1 : cpus > MAX_CPUS ? MAX_CPUS : cpus;
+}
+
+int pod_size(const struct spec *spec, unsigned host_cpus, struct pod_size *ret, struct err *err)
+{
+	bool pod = group_is_sandbox(spec);
+	uint64_t memory = pod ? cri_memory(spec) : DEFAULT_MEMORY;
+	uint64_t cpus = pod ? cri_cpus(spec, host_cpus) : 1;
+	int r = read_number(spec, "sbx.memory", MIN_MEMORY, MAX_MEMORY, &memory, err);
+
+	if (r == 0)
+		r = read_number(spec, "sbx.cpus", 1, MAX_CPUS, &cpus, err);
+	if (r < 0)
+		return r;
+	*ret = (struct pod_size){.memory = memory & ~4095ull, .cpus = (unsigned)cpus};
+	return 0;
+}

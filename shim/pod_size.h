@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How large a pod's VM is, by its first container's annotations. Pure. */
+#ifndef SHIM_POD_SIZE_H
+#define SHIM_POD_SIZE_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct spec;
+
+struct pod_size {
+	uint64_t memory; /* bytes, whole pages */
+	unsigned cpus;
+};
+
+/*
+ * sbx.memory and sbx.cpus win. Then what Kubernetes says of the whole pod (sandbox-memory,
+ * sandbox-cpu-quota and -period), to which the guest's own need is added. A pod of Kubernetes without
+ * a CPU limit may use what the host has, host_cpus. -EINVAL names the annotation.
+ */
+int pod_size(const struct spec *spec, unsigned host_cpus, struct pod_size *ret, struct err *err);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shim/pod_size.h"
+#include "shim/spec.h"
+
+#define MIB 1048576ull
+#define POD "\"io.kubernetes.cri.container-type\":\"sandbox\""
+
+static int of(const char *annotations, struct pod_size *ret)
+{
+	char text[1024];
+	struct err err = ERR_INIT;
+	struct spec *spec;
+	int r;
+
+	snprintf(text, sizeof(text),
+		 "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"annotations\":{%s}}",
+		 annotations);
+	cr_assert_eq(spec_parse(text, strlen(text), &spec, &err), 0, "%s", err.msg);
+	r = pod_size(spec, 16, ret, &err);
+	spec_free(spec);
+	return r;
+}
+
+Test(pod_size, by_sbx)
+{
+	struct pod_size size;
+
+	cr_assert_eq(of("", &size), 0);
+	cr_assert_eq(size.memory, 256 * MIB);
+	cr_assert_eq(size.cpus, 1);
+	cr_assert_eq(of("\"sbx.memory\":\"100000000\",\"sbx.cpus\":\"3\"", &size), 0);
+	cr_assert_eq(size.memory, 99999744);
+	cr_assert_eq(size.cpus, 3);
+	cr_assert_eq(of("\"sbx.memory\":\"1\"", &size), -EINVAL);
+	cr_assert_eq(of("\"sbx.cpus\":\"33\"", &size), -EINVAL);
+}
+
+Test(pod_size, by_kubernetes)
+{
+	struct pod_size size;
+
+	cr_assert_eq(of(POD, &size), 0);
+	cr_assert_eq(size.memory, 1024 * MIB);
+	cr_assert_eq(size.cpus, 8);
+	cr_assert_eq(of(POD ",\"io.kubernetes.cri.sandbox-memory\":\"536870912\","
+			    "\"io.kubernetes.cri.sandbox-cpu-quota\":\"250000\","
+			    "\"io.kubernetes.cri.sandbox-cpu-period\":\"100000\"",
+			&size),
+		     0);
+	cr_assert_eq(size.memory, 608 * MIB);
+	cr_assert_eq(size.cpus, 3);
+	/* Without a limit it is negative or 0; and a wish has an end. */
+	cr_assert_eq(of(POD ",\"io.kubernetes.cri.sandbox-memory\":\"18446744073709551615\","
+			    "\"io.kubernetes.cri.sandbox-cpu-quota\":\"-1\","
+			    "\"io.kubernetes.cri.sandbox-cpu-period\":\"100000\"",
+			&size),
+		     0);
+	cr_assert_eq(size.memory, 1024 * 1024 * MIB);
+	cr_assert_eq(size.cpus, 8);
+}
