@@ -312,9 +312,11 @@ static void on_share(struct source *source, uint32_t events, void *data)
 
 	source_remove(vmm->share_source);
 	vmm->share_source = NULL;
-	spawn_reap(vmm->share_pidfd, how, sizeof(how));
+	/* It ends by itself, with 0, where its monitor has: then the monitor's own end says why. */
+	if (spawn_reap(vmm->share_pidfd, how, sizeof(how)) != 0)
+		snprintf(vmm->share_end, sizeof(vmm->share_end), "was ended: its file server %s",
+			 how);
 	vmm->share_pid = 0;
-	snprintf(vmm->share_end, sizeof(vmm->share_end), "was ended: its file server %s", how);
 	vmm_stop(&vmm->hv);
 }
 
