@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 
 #define FALLOCATE_MODES (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
 
-void fs_data_keep_suid(bool keep)
+static void set_fsetid(bool on)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
@@ -23,11 +24,28 @@ void fs_data_keep_suid(bool keep)
 
 	/* Asked each time: a change of ids changes the set as well. */
 	if (syscall(SYS_capget, &header, data) < 0 || !(data[0].permitted & bit) ||
-	    !(data[0].effective & bit) == !keep)
+	    !(data[0].effective & bit) == !on)
 		return;
 	data[0].effective ^= bit;
 	/* Where it fails, the kernel clears the bits of more files than a guest's root would. */
 	(void)syscall(SYS_capset, &header, data);
+}
+
+void fs_data_prepare(int fd, bool kill)
+{
+	struct stat st;
+	bool clears;
+
+	if (fstat(fd, &st) < 0 || !(st.st_mode & (S_ISUID | S_ISGID)))
+		return;
+	/* Without group execution the setgid bit is another one, which a group's member may keep. */
+	clears = st.st_mode & S_ISUID || st.st_mode & S_IXGRP;
+	set_fsetid(!kill || !clears);
+}
+
+void fs_data_restore(void)
+{
+	set_fsetid(true);
 }
 
 static int64_t do_read(const struct fs_transfer *t)
@@ -67,7 +85,7 @@ static int64_t do_write(const struct fs_transfer *t)
 	unsigned n_iov = t->n_iov;
 	int64_t done = 0;
 
-	fs_data_keep_suid(!(in->write_flags & FUSE_WRITE_KILL_SUIDGID));
+	fs_data_prepare(t->fd, in->write_flags & FUSE_WRITE_KILL_SUIDGID);
 	for (;;) {
 		ssize_t n;
 
@@ -91,7 +109,7 @@ static int64_t do_fallocate(const struct fs_transfer *t)
 
 	if (in->mode & ~(uint32_t)FALLOCATE_MODES)
 		return -EOPNOTSUPP;
-	fs_data_keep_suid(false);
+	fs_data_prepare(t->fd, true);
 	return fallocate(t->fd, (int)in->mode, (off_t)in->offset, (off_t)in->length) < 0 ? -errno
 											 : 0;
 }
@@ -116,7 +134,7 @@ static int64_t do_copy(const struct fs_transfer *t)
 
 	if (in->flags)
 		return -EINVAL;
-	fs_data_keep_suid(false);
+	fs_data_prepare(t->fd_out, true);
 	n = copy_file_range(t->fd, &from, t->fd_out, &to, len, 0);
 	return n < 0 ? -errno : n;
 }

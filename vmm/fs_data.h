@@ -26,9 +26,12 @@ int64_t fs_data_serve(const struct fs_transfer *transfer);
 bool fs_data_serves(uint32_t opcode);
 
 /*
- * Whether this thread's writes and truncations leave set-user-id and set-group-id bits alone, as
- * those of a guest's root do: it has CAP_FSETID, or has not. Nothing where it never had it.
+ * Before this thread changes the contents of fd: whether that clears the file's set-user-id and
+ * set-group-id bits is a matter of the thread's CAP_FSETID, and of who the guest's writer is. kill:
+ * somebody who has no such right. Nothing where this process never had it: then they are cleared.
  */
-void fs_data_keep_suid(bool keep);
+void fs_data_prepare(int fd, bool kill);
+/* Gives the right back, where more than data is this thread's business. */
+void fs_data_restore(void);
 
 #endif

@@ -213,7 +213,7 @@ static const struct {
 	[FUSE_RENAME2] = {share_op_rename, WRITES | IN_DIR},
 	[FUSE_LINK] = {share_op_link, WRITES | IN_DIR},
 	[FUSE_OPEN] = {share_op_open, 0},
-	[FUSE_CREATE] = {share_op_create, IN_DIR},
+	[FUSE_CREATE] = {share_op_create, WRITES | IN_DIR},
 	[FUSE_TMPFILE] = {share_op_tmpfile, WRITES | IN_DIR},
 	[FUSE_STATFS] = {share_op_statfs, ON_ROOTS},
 	[FUSE_SYNCFS] = {share_op_syncfs, ANYWHERE},

@@ -211,9 +211,9 @@ static int change_size(struct share_call *call, int fd)
 		if (opened < 0)
 			return opened;
 	}
-	fs_data_keep_suid(!(in->valid & FATTR_KILL_SUIDGID));
+	fs_data_prepare(fd, in->valid & FATTR_KILL_SUIDGID);
 	r = ftruncate(own ? fd : opened, (off_t)in->size) < 0 ? -errno : 0;
-	fs_data_keep_suid(true);
+	fs_data_restore();
 	return r;
 }
 

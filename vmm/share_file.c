@@ -122,9 +122,10 @@ static int open_existing(struct share_call *call, int dir_fd, int mode, bool tru
 	if (call->fd_out < 0)
 		return call->fd_out;
 	if (truncate && mode != O_RDONLY) {
-		fs_data_keep_suid(!(call->req->create.open_flags & FUSE_OPEN_KILL_SUIDGID));
+		fs_data_prepare(call->fd_out,
+				call->req->create.open_flags & FUSE_OPEN_KILL_SUIDGID);
 		r = ftruncate(call->fd_out, 0) < 0 ? -errno : 0;
-		fs_data_keep_suid(true);
+		fs_data_restore();
 	}
 	return r;
 }

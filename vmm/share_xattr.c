@@ -12,7 +12,7 @@
 static bool is_open(const struct share *share, const char *name)
 {
 	if (strncmp(name, "user.", 5) == 0)
-		return name[5];
+		return true;
 	return share->privileged && (strcmp(name, "system.posix_acl_access") == 0 ||
 				     strcmp(name, "system.posix_acl_default") == 0 ||
 				     strcmp(name, "security.capability") == 0);
