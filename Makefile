@@ -149,10 +149,14 @@ check: programs tests ## unit and golden tests: no root, no KVM, seconds
 
 # What integration tests are made of beside scripts: guest_X is a guest's /init, host_X runs on the host.
 helpers_c := $(wildcard tests/integration/guest_*.c tests/integration/host_*.c)
-helpers   := $(patsubst tests/integration/%.c,$(B)/tests/%,$(helpers_c))
+helpers   := $(patsubst tests/integration/%.c,$(B)/tests/%,$(helpers_c)) $(B)/tests/fs_cases
 $(B)/tests/guest_%: tests/integration/guest_%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+# Runs on a host and in a guest, on either's file system.
+$(B)/tests/fs_cases: $(wildcard tests/conformance/fs_cases*.[ch])
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $(filter %.c,$^)
 $(B)/tests/host_%: $(B)/obj/tests/integration/host_%.o $(base)
 	$(link) $(LIBS_common)
 $(B)/tests/host_container: $(B)/obj/tests/integration/agent_harness.o $(B)/libshim.a
@@ -197,7 +201,7 @@ $(B)/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $(B)/lib$(firstword $(subst _, ,$(1))
 endef
 $(foreach f,$(fuzzers),$(eval $(call fuzzer,$(f))))
 
-sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/integration/*.[ch])
+sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/integration/*.[ch] tests/conformance/*.[ch])
 fmt: ## format the sources in place
 	clang-format -i $(sources)
 fmt-check: ## fail where clang-format would change a line

@@ -73,6 +73,23 @@ check "no device node is made" '! out_has DEVICE && [ ! -e "$share/d/dev" ]'
 check "data arrives as it was written" '[ -s "$share/d/data" ] && out_has "$(sha256sum <"$share/d/data")"'
 rm -rf "$share/d"
 
+# --- the same answers as the host's own file system ------------------------------------------------
+
+cases=$work/share/cases
+cp "$build/tests/fs_cases" "$cases"
+mkdir "$share/there" "$share/here"
+case $size in
+small) files=1000 ;;
+full) files=100000 ;;
+*) files=10000 ;;
+esac
+FS_CASES_FILES=$files "$cases" "$share/here" >"$work/here"
+run -m 512m --cap-add ALL -e FS_CASES_FILES=$files -v "$share:/mnt" -- /mnt/cases /mnt/there
+check "$(wc -l <"$work/here") lines of cases say the same on the share ($files files in a directory)" \
+	'[ $status = 0 ] && [ "$(wc -l <"$work/here")" -gt 300 ] && diff "$work/here" "$work/out" >"$work/diff"'
+[ -s "$work/diff" ] && head -n 20 "$work/diff" | sed 's/^/    /'
+rm -rf "$share/there" "$share/here" "$cases"
+
 # --- coming and going -----------------------------------------------------------------------------
 
 run -v "$share:/mnt" -- sh -c '

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The name half of the file server, on a temporary directory. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "vmm/fuse_proto.h"
+#include "vmm/share.h"
+
+static char base[64];
+static struct share *share;
+static uint8_t reply[FUSE_PROTO_MAX_REPLY];
+static size_t reply_len;
+static int reply_fd = -1;
+static uint64_t rw_root, ro_root;
+
+#define BODY (reply + sizeof(struct fuse_out_header))
+
+/* Serves one request; its answer's error, positive. Texts as in the request, each with its NUL. */
+static int ask(uint32_t opcode, uint64_t nodeid, const void *args, size_t n_args, const char *texts,
+	       size_t n_texts)
+{
+	static uint8_t buf[FUSE_PROTO_MAX_REQUEST];
+	struct fuse_in_header h = {.opcode = opcode, .nodeid = nodeid, .unique = 77};
+	struct fuse_out_header out;
+
+	h.uid = geteuid();
+	h.gid = getegid();
+	h.len = (uint32_t)(sizeof(h) + n_args + n_texts);
+	memcpy(buf, &h, sizeof(h));
+	if (n_args)
+		memcpy(buf + sizeof(h), args, n_args);
+	if (n_texts)
+		memcpy(buf + sizeof(h) + n_args, texts, n_texts);
+	close_fd(&reply_fd);
+	reply_len = share_serve(share, buf, h.len, -1, reply, &reply_fd);
+	if (!reply_len)
+		return 0;
+	memcpy(&out, reply, sizeof(out));
+	cr_assert_eq(out.len, reply_len);
+	cr_assert_eq(out.unique, 77);
+	return -out.error;
+}
+
+static int ask_name(uint32_t opcode, uint64_t nodeid, const char *name)
+{
+	return ask(opcode, nodeid, NULL, 0, name, strlen(name) + 1);
+}
+
+static struct fuse_entry_out entry(void)
+{
+	struct fuse_entry_out out;
+
+	memcpy(&out, BODY, sizeof(out));
+	return out;
+}
+
+static uint64_t lookup(uint64_t dir, const char *name)
+{
+	cr_assert_eq(ask_name(FUSE_LOOKUP, dir, name), 0, "%s", name);
+	return entry().nodeid;
+}
+
+static void put_file(const char *name, const char *text)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", base, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(io_write_full(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+static void add_root(const char *name, bool readonly)
+{
+	const struct share_root_config config = {
+		.name = name, .readonly = readonly, .cache_ns = 1500000000};
+	int fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	cr_assert_eq(share_add_root(share, &config, fd, NULL), 0);
+}
+
+static void set_up(void)
+{
+	snprintf(base, sizeof(base), "/tmp/sbx-share-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(base));
+	put_file("file", "content");
+	cr_assert_eq(share_create(&share), 0);
+	add_root("rw", false);
+	add_root("ro", true);
+	rw_root = lookup(1, "rw");
+	ro_root = lookup(1, "ro");
+}
+
+static void tear_down(void)
+{
+	close_fd(&reply_fd);
+	share_destroy(share);
+	io_remove_tree(AT_FDCWD, base);
+}
+
+TestSuite(share, .init = set_up, .fini = tear_down);
+
+Test(share, finds_files_and_says_how_long_that_holds)
+{
+	uint64_t id = lookup(rw_root, "file");
+
+	cr_assert_eq(entry().attr.size, 7);
+	cr_assert_eq(entry().entry_valid, 1);
+	cr_assert_eq(entry().entry_valid_nsec, 500000000);
+	cr_assert_eq(lookup(rw_root, "file"), id);
+	cr_assert_neq(lookup(ro_root, "file"), id, "roots are apart");
+	cr_assert_eq(ask_name(FUSE_LOOKUP, rw_root, "none"), ENOENT);
+	cr_assert_eq(ask_name(FUSE_LOOKUP, 1, "none"), ENOENT);
+	cr_assert_eq(ask_name(FUSE_LOOKUP, id, "x"), ENOTDIR);
+	cr_assert_eq(ask_name(FUSE_LOOKUP, 12345, "x"), ESTALE);
+}
+
+Test(share, names_do_not_leave_their_directory)
+{
+	static const char *const bad[] = {"..", ".", "../file", "a/b", ""};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cr_assert_eq(ask_name(FUSE_LOOKUP, rw_root, bad[i]), EINVAL);
+		cr_assert_eq(ask_name(FUSE_UNLINK, rw_root, bad[i]), EINVAL);
+	}
+}
+
+Test(share, a_link_is_a_link)
+{
+	struct fuse_open_in in = {.flags = O_RDONLY};
+	char path[128];
+	uint64_t id;
+
+	snprintf(path, sizeof(path), "%s/link", base);
+	cr_assert_eq(symlink("/etc/passwd", path), 0);
+	id = lookup(rw_root, "link");
+	cr_assert(S_ISLNK(entry().attr.mode));
+	cr_assert_eq(ask(FUSE_READLINK, id, NULL, 0, NULL, 0), 0);
+	cr_assert_eq(reply_len - sizeof(struct fuse_out_header), 11);
+	cr_assert_eq(ask(FUSE_OPEN, id, &in, sizeof(in), NULL, 0), EPERM);
+	cr_assert_lt(reply_fd, 0);
+	cr_assert_eq(ask_name(FUSE_LOOKUP, id, "passwd"), ENOTDIR);
+}
+
+Test(share, only_regular_files_are_opened)
+{
+	struct fuse_open_in in = {.flags = O_RDWR};
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/fifo", base);
+	cr_assert_eq(mkfifo(path, 0666), 0);
+	cr_assert_eq(ask(FUSE_OPEN, lookup(rw_root, "fifo"), &in, sizeof(in), NULL, 0), EPERM);
+	cr_assert_eq(ask(FUSE_OPEN, rw_root, &in, sizeof(in), NULL, 0), EISDIR);
+	cr_assert_eq(ask(FUSE_OPEN, lookup(rw_root, "file"), &in, sizeof(in), NULL, 0), 0);
+	cr_assert_eq(fcntl(reply_fd, F_GETFL) & O_ACCMODE, O_RDWR);
+	in.flags = O_WRONLY | O_APPEND;
+	cr_assert_eq(ask(FUSE_OPEN, lookup(rw_root, "file"), &in, sizeof(in), NULL, 0), 0);
+	cr_assert_not(fcntl(reply_fd, F_GETFL) & O_APPEND);
+}
+
+Test(share, a_read_only_root_is_not_changed)
+{
+	struct fuse_create_in create = {.flags = O_RDONLY | O_CREAT, .mode = S_IFREG | 0644};
+	struct fuse_setattr_in setattr = {.valid = FATTR_MODE, .mode = 0777};
+	struct fuse_open_in in = {.flags = O_RDWR};
+	struct fuse_mkdir_in mkdir_in = {.mode = 0755};
+	struct fuse_rename_in rename_in = {.newdir = ro_root};
+	struct fuse_link_in link_in = {.oldnodeid = lookup(ro_root, "file")};
+	uint64_t id = link_in.oldnodeid;
+
+	cr_assert_eq(ask(FUSE_OPEN, id, &in, sizeof(in), NULL, 0), EROFS);
+	cr_assert_eq(ask(FUSE_SETATTR, id, &setattr, sizeof(setattr), NULL, 0), EROFS);
+	cr_assert_eq(ask_name(FUSE_UNLINK, ro_root, "file"), EROFS);
+	cr_assert_eq(ask(FUSE_MKDIR, ro_root, &mkdir_in, sizeof(mkdir_in), "d", 2), EROFS);
+	cr_assert_eq(ask(FUSE_RENAME, ro_root, &rename_in, sizeof(rename_in), "file\0f2", 8),
+		     EROFS);
+	cr_assert_eq(ask(FUSE_LINK, ro_root, &link_in, sizeof(link_in), "l", 2), EROFS);
+	cr_assert_eq(ask(FUSE_SYMLINK, ro_root, NULL, 0, "l\0t", 4), EROFS);
+	cr_assert_eq(ask(FUSE_CREATE, ro_root, &create, sizeof(create), "new", 4), EROFS,
+		     "also for reading");
+	/* Neither by way of the root that may be written to. */
+	cr_assert_eq(ask(FUSE_LINK, rw_root, &link_in, sizeof(link_in), "l", 2), EXDEV);
+	cr_assert_eq(ask(FUSE_RENAME, rw_root, &rename_in, sizeof(rename_in), "file\0f2", 8),
+		     EXDEV);
+	in.flags = O_RDONLY;
+	cr_assert_eq(ask(FUSE_OPEN, id, &in, sizeof(in), NULL, 0), 0);
+}
+
+Test(share, the_directory_of_roots_is_made_up)
+{
+	struct fuse_mkdir_in mkdir_in = {.mode = 0755};
+	struct fuse_open_in in = {0};
+	struct fuse_open_out open_out;
+	struct fuse_read_in read = {.size = 4096};
+
+	cr_assert_eq(ask(FUSE_MKDIR, 1, &mkdir_in, sizeof(mkdir_in), "d", 2), EROFS);
+	cr_assert_eq(ask(FUSE_OPENDIR, 1, &in, sizeof(in), NULL, 0), 0);
+	memcpy(&open_out, BODY, sizeof(open_out));
+	read.fh = open_out.fh;
+	cr_assert_eq(ask(FUSE_READDIR, 1, &read, sizeof(read), NULL, 0), 0);
+	cr_assert_eq(reply_len - sizeof(struct fuse_out_header), 4 * 32, ". .. rw ro");
+	read.offset = 3;
+	cr_assert_eq(ask(FUSE_READDIR, 1, &read, sizeof(read), NULL, 0), 0);
+	cr_assert_eq(reply_len - sizeof(struct fuse_out_header), 32, "ro alone");
+}
+
+Test(share, no_device_node_is_made)
+{
+	struct fuse_mknod_in in = {.mode = S_IFCHR | 0666, .rdev = 1 << 8 | 3};
+
+	cr_assert_eq(ask(FUSE_MKNOD, rw_root, &in, sizeof(in), "null", 5), EPERM);
+	in.mode = S_IFBLK | 0666;
+	cr_assert_eq(ask(FUSE_MKNOD, rw_root, &in, sizeof(in), "disk", 5), EPERM);
+	in.mode = S_IFIFO | 0666;
+	cr_assert_eq(ask(FUSE_MKNOD, rw_root, &in, sizeof(in), "fifo", 5), 0);
+}
+
+Test(share, open_directories_are_bounded)
+{
+	struct fuse_open_in in = {0};
+	int r = 0, n = 0;
+
+	while (n < 5000 && (r = ask(FUSE_OPENDIR, rw_root, &in, sizeof(in), NULL, 0)) == 0)
+		n++;
+	cr_assert_eq(r, ENFILE);
+	cr_assert_leq(n, 1024);
+	/* A guest that begins anew has closed them. */
+	cr_assert_eq(ask(FUSE_DESTROY, 0, NULL, 0, NULL, 0), 0);
+	rw_root = lookup(1, "rw");
+	cr_assert_eq(ask(FUSE_OPENDIR, rw_root, &in, sizeof(in), NULL, 0), 0);
+}
+
+Test(share, what_is_forgotten_is_gone)
+{
+	struct fuse_forget_in in = {.nlookup = 2};
+	struct fuse_getattr_in getattr = {0};
+	uint64_t id = lookup(rw_root, "file");
+
+	cr_assert_eq(lookup(rw_root, "file"), id);
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), 0);
+	ask(FUSE_FORGET, id, &in, sizeof(in), NULL, 0);
+	cr_assert_eq(reply_len, 0);
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), ESTALE);
+	in.nlookup = UINT64_MAX;
+	ask(FUSE_FORGET, rw_root, &in, sizeof(in), NULL, 0);
+	rw_root = lookup(1, "rw");
+	cr_assert_neq(lookup(rw_root, "file"), id, "a number is not used twice");
+}
+
+Test(share, a_removed_root_is_stale)
+{
+	struct fuse_getattr_in getattr = {0};
+	uint64_t id = lookup(rw_root, "file"), other = lookup(ro_root, "file");
+
+	cr_assert_eq(share_remove_root(share, "rw", NULL), 0);
+	cr_assert_eq(share_remove_root(share, "rw", NULL), -ENOENT);
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), ESTALE);
+	cr_assert_eq(ask_name(FUSE_LOOKUP, rw_root, "file"), ESTALE);
+	cr_assert_eq(ask_name(FUSE_LOOKUP, 1, "rw"), ENOENT);
+	cr_assert_eq(ask(FUSE_GETATTR, other, &getattr, sizeof(getattr), NULL, 0), 0);
+}
+
+Test(share, a_file_may_be_a_root)
+{
+	const struct share_root_config config = {.name = "one"};
+	struct fuse_open_in in = {.flags = O_RDWR};
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/file", base);
+	cr_assert_eq(share_add_root(share, &config, open(path, O_PATH | O_CLOEXEC), NULL), 0);
+	cr_assert_eq(ask(FUSE_OPEN, lookup(1, "one"), &in, sizeof(in), NULL, 0), 0);
+	cr_assert_geq(reply_fd, 0);
+}
+
+Test(share, refuses_bad_roots)
+{
+	struct err err = ERR_INIT;
+	struct share_root_config config = {.name = "a/b"};
+
+	cr_assert_eq(share_add_root(share, &config, open(base, O_PATH | O_CLOEXEC), &err), -EINVAL);
+	config.name = "rw";
+	cr_assert_eq(share_add_root(share, &config, open(base, O_PATH | O_CLOEXEC), &err), -EEXIST);
+	config.name = "x";
+	cr_assert_eq(share_add_root(share, &config, open(base, O_RDONLY | O_CLOEXEC), &err),
+		     -EINVAL);
+	cr_assert_eq(share_add_root(share, &config, open("/dev/null", O_PATH | O_CLOEXEC), &err),
+		     -EINVAL);
+}
+
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 65536; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+Test(share, looked_up_files_hold_no_descriptors)
+{
+	unsigned before = open_fds();
+	struct fuse_getattr_in getattr = {0};
+	uint64_t ids[300];
+	char name[32];
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		put_file(name, "x");
+		ids[i] = lookup(rw_root, name);
+	}
+	cr_assert_leq(open_fds(), before + 1);
+	for (int i = 0; i < 300; i++)
+		cr_assert_eq(ask(FUSE_GETATTR, ids[i], &getattr, sizeof(getattr), NULL, 0), 0);
+}
+
+/* With few descriptors to keep, each is closed and opened again by its name, wherever that is now. */
+Test(share, files_are_found_again_by_their_names)
+{
+	struct rlimit files = {.rlim_cur = 500, .rlim_max = 500};
+	struct fuse_getattr_in getattr = {0};
+	struct fuse_mkdir_in mkdir_in = {.mode = 0755};
+	struct fuse_rename_in rename_in = {0};
+	uint64_t dir, ids[200];
+	char name[128], other[128];
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	share_destroy(share);
+	cr_assert_eq(share_create(&share), 0);
+	add_root("rw", false);
+	rename_in.newdir = rw_root = lookup(1, "rw");
+	cr_assert_eq(ask(FUSE_MKDIR, rw_root, &mkdir_in, sizeof(mkdir_in), "d", 2), 0);
+	dir = entry().nodeid;
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "d/f%d", i);
+		put_file(name, "x");
+		ids[i] = lookup(dir, name + 2);
+		cr_assert_eq(ask(FUSE_GETATTR, ids[i], &getattr, sizeof(getattr), NULL, 0), 0);
+	}
+	cr_assert_eq(ask(FUSE_RENAME, rw_root, &rename_in, sizeof(rename_in), "d\0e", 4), 0);
+	for (int i = 0; i < 200; i++)
+		cr_assert_eq(ask(FUSE_GETATTR, ids[i], &getattr, sizeof(getattr), NULL, 0), 0);
+	/* Behind our back: what is found there is another file. */
+	put_file("other", "another");
+	snprintf(name, sizeof(name), "%s/e/f0", base);
+	snprintf(other, sizeof(other), "%s/other", base);
+	cr_assert_eq(rename(other, name), 0);
+	cr_assert_eq(ask(FUSE_GETATTR, ids[0], &getattr, sizeof(getattr), NULL, 0), ESTALE);
+}
+
+Test(share, an_unlinked_file_is_still_itself)
+{
+	struct fuse_getattr_in getattr = {0};
+	struct fuse_attr_out out;
+	uint64_t id = lookup(rw_root, "file");
+
+	cr_assert_eq(ask_name(FUSE_UNLINK, rw_root, "file"), 0);
+	put_file("file", "another one");
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), 0);
+	memcpy(&out, BODY, sizeof(out));
+	cr_assert_eq(out.attr.nlink, 0);
+	cr_assert_eq(out.attr.size, 7);
+	cr_assert_neq(lookup(rw_root, "file"), id);
+}
