@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sha256.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/io.h"
+#include "shim/host_cgroup.h"
 #include "shim/places.h"
 
 bool pod_id_is_valid(const char *id)
@@ -229,10 +231,27 @@ void pod_dir_remove_sockets(struct pod_dir *pod)
 	io_remove_tree(pod->dirfd, "vsock");
 }
 
+int pod_dir_write_cgroup(struct pod_dir *pod, const char *path, struct err *err)
+{
+	int r = io_write_atomic(pod->dirfd, "cgroup", path, strlen(path), 0600);
+
+	return r < 0 ? err_set_errno(err, -r, "%s/cgroup", pod->path) : 0;
+}
+
+static void remove_cgroup(struct pod_dir *pod)
+{
+	_cleanup_free_ char *path = NULL;
+	size_t size;
+
+	if (io_read_file(pod->dirfd, "cgroup", PATH_MAX, &path, &size) == 0)
+		host_cgroup_remove(path);
+}
+
 int pod_dir_remove(struct pod_dir *pod, struct err *err)
 {
 	int r;
 
+	remove_cgroup(pod);
 	pod_dir_remove_sockets(pod);
 	r = io_remove_tree(AT_FDCWD, pod->path);
 	return r < 0 && r != -ENOENT ? err_set_errno(err, -r, "%s: cannot remove", pod->path) : 0;

@@ -12,6 +12,7 @@
  *	record.json	the run's record (record.h)
  *	address		where the shim listens, as containerd has it
  *	vsock/		the sockets between VM and shim
+ *	cgroup		the path of the host's cgroup around the VM
  *	shim.log, config.json, stdout.log, stderr.log
  */
 #ifndef SHIM_POD_DIR_H
@@ -50,7 +51,10 @@ int pod_dir_adopt_lock(struct pod_dir *pod, int lock_fd);
 int pod_dir_read_record(struct pod_dir *pod, struct record *ret, struct err *err);
 int pod_dir_write_record(struct pod_dir *pod, const struct record *record, struct err *err);
 
-/* Removes the pod's socket and the directory with all in it. Under the lock only. */
+/* Notes the host's cgroup of the pod, which pod_dir_remove() then removes, too. */
+int pod_dir_write_cgroup(struct pod_dir *pod, const char *path, struct err *err);
+
+/* Removes the pod's socket, its cgroup and the directory with all in it. Under the lock only. */
 int pod_dir_remove(struct pod_dir *pod, struct err *err);
 /* Removes what only a live pod needs: sockets and address. Under the lock only. */
 void pod_dir_remove_sockets(struct pod_dir *pod);

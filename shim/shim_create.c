@@ -6,6 +6,7 @@
 
 #include "common/rpc.h"
 #include "shim/container.h"
+#include "shim/host_cgroup.h"
 #include "shim/namespace.h"
 #include "shim/pod_size.h"
 #include "shim/shim.h"
@@ -85,6 +86,22 @@ static int check_network(const struct shim *shim, const struct container *contai
 	return net_check_namespace(&shim->net, path, err);
 }
 
+/* Whoever sweeps up after us reads the group's name in the pod's directory. */
+static int enter_cgroup(struct shim *shim, const struct container *container, struct err *err)
+{
+	const struct spec_linux *linux_spec = container->spec->config.linux;
+	const char *asked = linux_spec ? linux_spec->cgroups_path : NULL;
+	char path[PATH_MAX];
+	int r;
+
+	if (shim->own_pod || !asked || !asked[0] || geteuid() != 0)
+		return 0;
+	r = host_cgroup_path(asked, path, err);
+	if (r == 0)
+		r = pod_dir_write_cgroup(shim->pod, path, err);
+	return r < 0 ? r : host_cgroup_enter(path, shim->sandbox.hv->pid, err);
+}
+
 static int start_sandbox(struct shim *shim, struct container *container, struct err *err)
 {
 	struct sandbox_config config;
@@ -102,6 +119,8 @@ static int start_sandbox(struct shim *shim, struct container *container, struct 
 		r = sandbox_start(&shim->sandbox, &config, err);
 	}
 	net_handed_over(&shim->net);
+	if (r == 0)
+		r = enter_cgroup(shim, container, err);
 	if (r == 0) {
 		shim->record.vmm_pid = shim->sandbox.hv->pid;
 		shim_save_record(shim);

@@ -54,6 +54,7 @@ x"'
 
 c -d "$image" long sleep 1000
 check "ctr run -d" '[ $status = 0 ]'
+check "the monitor is in the container's cgroup" 'grep -q default/long /proc/$(pgrep -x sbx-vmm)/cgroup'
 check "task list" 'ctr task list | grep -q "long.*RUNNING"'
 timeout 60 ctr task exec --exec-id e1 long sh -c 'echo in; exit 3' >"$work/out" 2>"$work/err"
 status=$?
@@ -70,6 +71,7 @@ timeout 60 ctr task rm long >"$work/out" 2>&1
 status=$?
 check "task rm" '[ $status = 137 ] || [ $status = 0 ]'
 ctr container rm long
+check "and so is its cgroup" '[ -z "$(find /sys/fs/cgroup -name long)" ]'
 check "the container is gone" '! ctr container list -q | grep -q long'
 
 # Its own restart: the shim lives on, and its exit is not lost.
