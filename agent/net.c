@@ -121,10 +121,12 @@ static int to_route(const Agent__NetRoute *from, int index, struct net_route *re
 
 static int to_neighbour(const Agent__NetNeighbour *from, int index, struct net_neighbour *ret)
 {
-	*ret = (struct net_neighbour){.index = index, .state = NUD_PERMANENT, .has_mac = true};
-	if (to_ip(&from->address, &ret->ip) < 0 || !ret->ip.family || from->mac.len != NET_MAC_SIZE)
+	*ret = (struct net_neighbour){
+		.index = index, .state = NUD_PERMANENT, .has_mac = from->mac.len != 0};
+	if (to_ip(&from->address, &ret->ip) < 0 || !ret->ip.family ||
+	    (ret->has_mac && from->mac.len != NET_MAC_SIZE))
 		return -EINVAL;
-	memcpy(ret->mac, from->mac.data, NET_MAC_SIZE);
+	memcpy(ret->mac, from->mac.data, from->mac.len);
 	return 0;
 }
 

@@ -111,7 +111,8 @@ void net_encode_neighbour(struct nl_msg *msg, const struct net_neighbour *neighb
 	const struct ndmsg fixed = {
 		.ndm_family = neighbour->ip.family,
 		.ndm_ifindex = neighbour->index,
-		.ndm_state = neighbour->state,
+		.ndm_state = neighbour->has_mac ? neighbour->state : NUD_NONE,
+		.ndm_flags = neighbour->has_mac ? 0 : NTF_USE,
 	};
 
 	nl_begin(msg, RTM_NEWNEIGH, REPLACE, &fixed, sizeof(fixed));

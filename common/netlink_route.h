@@ -78,6 +78,7 @@ void net_encode_link(struct nl_msg *msg, int index, const struct net_link_change
 
 void net_encode_address(struct nl_msg *msg, const struct net_address *address);
 void net_encode_route(struct nl_msg *msg, const struct net_route *route);
+/* One without an address is asked for it at once. */
 void net_encode_neighbour(struct nl_msg *msg, const struct net_neighbour *neighbour);
 
 /* The ingress queueing discipline of a link: RTM_NEWQDISC, RTM_DELQDISC. */

@@ -12,7 +12,7 @@
 
 #define REQUEST_BUDGET (1u << 20)
 
-static int keep_description(struct net *net, const struct netns_reply *reply, struct err *err)
+int net_keep_description(struct net *net, const struct netns_reply *reply, struct err *err)
 {
 	net->request = (Agent__UpdateNetworkRequest *)budget_unpack(
 		&agent__update_network_request__descriptor, reply->data, reply->size,
@@ -38,7 +38,7 @@ int net_open_namespace(struct net *net, const char *path, unsigned cpus, struct 
 			close(reply->fds[i]);
 	}
 	net->attach.mtu = net->joint.mtu;
-	return net->joint.index ? keep_description(net, reply, err) : 0;
+	return net->joint.index ? net_keep_description(net, reply, err) : 0;
 }
 
 int net_check_namespace(const struct net *net, const char *path, struct err *err)
@@ -65,8 +65,9 @@ void net_finish(struct net *net)
 	net_handed_over(net);
 	if (net->path)
 		net_part(net->path, &net->joint);
+	net_stop_passt(net);
 	free(net->path);
 	if (net->request)
 		protobuf_c_message_free_unpacked(&net->request->base, NULL);
-	*net = (struct net){0};
+	*net = (struct net){.on_lost = net->on_lost, .data = net->data};
 }

@@ -189,7 +189,8 @@ int net_facts_pack(const struct net_facts *facts, unsigned slot, void *buf, size
 		agent__net_neighbour__init(p->neighbour_list[i] = &p->neighbours[i]);
 		p->neighbours[i].slot = slot;
 		p->neighbours[i].address = ip_field(&facts->neighbours[i].ip);
-		p->neighbours[i].mac = bytes_field(facts->neighbours[i].mac, NET_MAC_SIZE);
+		p->neighbours[i].mac = bytes_field(facts->neighbours[i].mac,
+						   facts->neighbours[i].has_mac ? NET_MAC_SIZE : 0);
 	}
 	if (protobuf_c_message_get_packed_size(&p->request.base) > size)
 		return -EMSGSIZE;

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "shim/cli.h"
 #include "shim/pod_dir.h"
+#include "shim/publish.h"
 #include "shim/run_mount.h"
 
 #define MIB 1048576ull
@@ -54,6 +55,8 @@ static const struct opt rows[] = {
 	OPT(0, "kernel", STRING, kernel, "FILE", "boot this kernel"),
 	OPT(0, "network", STRING, network, "NETWORK",
 	    "none; user: the host's, through passt; ns:PATH: a network namespace (default: none)"),
+	OPT('p', "publish", LIST, publish, "[ADDRESS:]HOST:GUEST[/PROTOCOL]",
+	    "a port of the host leads to one of the sandbox; with --network user"),
 	OPT(0, "hypervisor", STRING, hypervisor, "NAME", "vmm or qemu (default: what works here)"),
 	OPT(0, "debug", FLAG, debug, NULL, "log more and keep the guest's kernel talking"),
 	OPT(0, "explain", FLAG, explain, NULL, "show where the start's time went"),
@@ -242,6 +245,25 @@ static int parse_security(struct run_options *o, struct err *err)
 	return 0;
 }
 
+static int check_network(const struct run_options *o, struct err *err)
+{
+	bool user = o->network && strcmp(o->network, "user") == 0;
+	struct publish publish;
+
+	if (o->network && !user && strcmp(o->network, "none") != 0 &&
+	    strncmp(o->network, "ns:/", 4) != 0)
+		return err_set(err, EINVAL, "--network %.80s: none, user or ns:/PATH is wanted",
+			       o->network);
+	if (o->publish.n && !user)
+		return err_set(err, EINVAL, "--publish: only with --network user");
+	for (size_t i = 0; i < o->publish.n; i++)
+		if (publish_parse(o->publish.items[i], &publish) < 0)
+			return err_set(err, EINVAL,
+				       "--publish %.60s: [ADDRESS:]HOST:GUEST[/tcp|/udp] is wanted",
+				       o->publish.items[i]);
+	return 0;
+}
+
 static int check(const struct run_options *o, struct err *err)
 {
 	if (o->detach && (o->interactive || o->tty))
@@ -262,10 +284,7 @@ static int check(const struct run_options *o, struct err *err)
 	    strcmp(o->hypervisor, "qemu") != 0)
 		return err_set(err, EINVAL, "--hypervisor %.40s: vmm or qemu is wanted",
 			       o->hypervisor);
-	if (o->network && strcmp(o->network, "none") != 0 && strncmp(o->network, "ns:/", 4) != 0)
-		return err_set(err, EINVAL, "--network %.80s: none or ns:/PATH is wanted",
-			       o->network);
-	return check_lists(o, err);
+	return check_network(o, err) < 0 ? -EINVAL : check_lists(o, err);
 }
 
 int run_options_parse(int argc, char **argv, struct run_options *ret, struct err *err)

@@ -11,7 +11,7 @@
 
 struct run_options {
 	uint64_t memory, cpus, timeout_ns, disk_size;
-	struct opt_list env, env_files, tmpfs, volumes, mounts, ulimits, cap_add, cap_drop,
+	struct opt_list publish, env, env_files, tmpfs, volumes, mounts, ulimits, cap_add, cap_drop,
 		security;
 	const char *workdir, *user, *name, *entrypoint, *hostname, *kernel, *hypervisor, *network;
 	bool interactive, tty, remove, detach, read_only, no_init, debug, explain, help;

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/opts.h"
+#include "common/strbuf.h"
 #include "shim/run_mount.h"
 
 /* docker's default set. */
@@ -289,6 +290,15 @@ static void annotate_number(json_t *annotations, const char *key, uint64_t value
 		annotate(annotations, key, text);
 }
 
+static void annotate_list(json_t *annotations, const char *key, const struct opt_list *list)
+{
+	_cleanup_strbuf_ struct strbuf text = {0};
+
+	for (size_t i = 0; i < list->n; i++)
+		strbuf_addf(&text, "%s%s", i ? " " : "", list->items[i]);
+	annotate(annotations, key, text.data);
+}
+
 static json_t *build_annotations(const struct run_options *o)
 {
 	json_t *annotations = json_object();
@@ -299,20 +309,25 @@ static json_t *build_annotations(const struct run_options *o)
 	annotate_number(annotations, "sbx.timeout-ns", o->timeout_ns);
 	annotate(annotations, "sbx.kernel", o->kernel);
 	annotate(annotations, "sbx.hypervisor", o->hypervisor);
+	annotate(annotations, "sbx.network", o->network);
+	annotate_list(annotations, "sbx.publish", &o->publish);
 	annotate(annotations, "sbx.debug", o->debug ? "1" : NULL);
 	return annotations;
 }
 
-/* A container of the pod's network has no namespace of its own but joins it by path. */
+/* On the pod's network it has no namespace of its own; one of the host's is joined by path. */
 static void choose_network(json_t *linux_object, const char *network)
 {
-	json_t *namespaces = json_object_get(linux_object, "namespaces"), *namespace;
+	json_t *namespaces = json_object_get(linux_object, "namespaces"), *namespace = NULL;
 	size_t i;
 
 	json_array_foreach (namespaces, i, namespace)
-		if (network && strncmp(network, "ns:", 3) == 0 &&
-		    strcmp(json_string_value(json_object_get(namespace, "type")), "network") == 0)
-			json_object_set_new(namespace, "path", json_string(network + 3));
+		if (strcmp(json_string_value(json_object_get(namespace, "type")), "network") == 0)
+			break;
+	if (network && strcmp(network, "user") == 0)
+		json_array_remove(namespaces, i);
+	else if (network && strncmp(network, "ns:", 3) == 0)
+		json_object_set_new(namespace, "path", json_string(network + 3));
 }
 
 int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err *err)

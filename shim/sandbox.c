@@ -79,17 +79,27 @@ static void on_deadline(struct source *source, uint32_t events, void *data)
 		fail(sandbox, ETIMEDOUT, "the next stage did not come in time");
 }
 
-static void on_vm_exit(struct hypervisor *hv, const char *how, void *data)
+static void fail_with_log(struct sandbox *sandbox, const char *who, const char *how)
 {
-	struct sandbox *sandbox = data;
 	char log[LOG_TAIL], words[256], what[400];
 	off_t end = lseek(sandbox->log_fd, 0, SEEK_END);
 	off_t from = end - LOG_TAIL > sandbox->log_start ? end - LOG_TAIL : sandbox->log_start;
 	ssize_t n = pread(sandbox->log_fd, log, sizeof(log), from);
 
 	last_words_log(log, n > 0 ? (size_t)n : 0, words, sizeof(words));
-	snprintf(what, sizeof(what), "its monitor %s%s%s", how, words[0] ? ": " : "", words);
+	snprintf(what, sizeof(what), "%s %s%s%s", who, how, words[0] ? ": " : "", words);
 	fail(sandbox, EPIPE, what);
+}
+
+static void on_vm_exit(struct hypervisor *hv, const char *how, void *data)
+{
+	fail_with_log(data, "its monitor", how);
+}
+
+void sandbox_abort_start(struct sandbox *sandbox, const char *what)
+{
+	if (sandbox->state == SANDBOX_STARTING)
+		fail_with_log(sandbox, what, "");
 }
 
 /* --- the agent -------------------------------------------------------------------------------- */

@@ -70,6 +70,9 @@ void sandbox_finish(struct sandbox *sandbox);
 /* Starts the VM; ready or failed follows where this returns 0. */
 int sandbox_start(struct sandbox *sandbox, const struct sandbox_config *config, struct err *err);
 
+/* A helper of the start has failed; what is followed by the log's last words. Once it runs: nothing. */
+void sandbox_abort_start(struct sandbox *sandbox, const char *what);
+
 /* The console's last lines for a person: printable, at most max bytes with the NUL. */
 size_t sandbox_console(const struct sandbox *sandbox, char *buf, size_t max);
 

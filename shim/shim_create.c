@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Task.Create: the first container's also makes the virtual machine, and says what it is to be. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/rpc.h"
 #include "shim/container.h"
 #include "shim/host_cgroup.h"
@@ -66,13 +68,31 @@ static const char *network_path(const struct container *container)
 	return NULL;
 }
 
+static void on_network_lost(const char *how, void *data)
+{
+	struct shim *shim = data;
+	char what[96];
+
+	snprintf(what, sizeof(what), "passt %s", how);
+	log_warn("%s", what);
+	sandbox_abort_start(&shim->sandbox, what);
+}
+
 /* The first container's is the pod's network. */
 static int open_network(struct shim *shim, const struct container *container, unsigned cpus,
 			struct err *err)
 {
 	const char *path = network_path(container);
+	const char *network = spec_annotation(container->spec, "sbx.network");
 
-	return path ? net_open_namespace(&shim->net, path, cpus, err) : 0;
+	if (path)
+		return net_open_namespace(&shim->net, path, cpus, err);
+	if (!shim->own_pod || !network || strcmp(network, "user") != 0)
+		return 0;
+	shim->net.on_lost = on_network_lost;
+	shim->net.data = shim;
+	return net_open_user(&shim->net, shim->loop,
+			     spec_annotation(container->spec, "sbx.publish"), shim->log_fd, err);
 }
 
 /* And a later one's must be the same. */
