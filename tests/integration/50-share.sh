@@ -84,7 +84,7 @@ full) files=100000 ;;
 *) files=10000 ;;
 esac
 FS_CASES_FILES=$files "$cases" "$share/here" >"$work/here"
-run -m 512m --cap-add ALL -e FS_CASES_FILES=$files -v "$share:/mnt" -- /mnt/cases /mnt/there
+run_limit=240 run -m 512m --cap-add ALL -e FS_CASES_FILES=$files -v "$share:/mnt" -- /mnt/cases /mnt/there
 check "$(wc -l <"$work/here") lines of cases say the same on the share ($files files in a directory)" \
 	'[ $status = 0 ] && [ "$(wc -l <"$work/here")" -gt 300 ] && diff "$work/here" "$work/out" >"$work/diff"'
 [ -s "$work/diff" ] && head -n 20 "$work/diff" | sed 's/^/    /'
