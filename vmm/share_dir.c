@@ -12,7 +12,7 @@
 #include "common/path.h"
 #include "vmm/share_internal.h"
 
-#define RECORDS_MIN 2048u /* bytes: room for the longest name, many times */
+#define RECORDS_MIN 280u /* bytes: room for the longest name */
 #define RECORDS_MAX 32768u
 
 struct record { /* of getdents64(2) */
@@ -178,12 +178,16 @@ static int add_record(struct share_call *call, const struct share_dir *dir,
 	return add(call, plus ? &entry : NULL, &head, record->name);
 }
 
+/*
+ * As much as fits into the answer whatever the names are: an entry grows by a third at most, by 20/3
+ * with its attributes. So what was read is told, and the descriptor need not be put back: on tmpfs a
+ * position is a count of entries, and after removals it would lie behind entries never seen.
+ */
 static size_t records_size(const struct share_call *call, bool plus)
 {
-	/* About as many as fit into the answer: what is read in vain is read again. */
-	size_t size = limit_of(call) / (plus ? 4 : 1);
+	size_t room = limit_of(call) - call->n, size = plus ? room / 7 : room / 4 * 3;
 
-	return size < RECORDS_MIN ? RECORDS_MIN : size > RECORDS_MAX ? RECORDS_MAX : size;
+	return size > RECORDS_MAX ? RECORDS_MAX : size;
 }
 
 static int read_dir(struct share_call *call, struct share_dir *dir, bool plus)
@@ -193,11 +197,14 @@ static int read_dir(struct share_call *call, struct share_dir *dir, bool plus)
 	bool first = true;
 
 	for (;;) {
+		size_t size = records_size(call, plus);
 		long n;
 
+		if (size < RECORDS_MIN && !first)
+			return 0;
 		if (dir->at != at && lseek(dir->fd, (off_t)at, SEEK_SET) < 0)
 			return -errno;
-		n = syscall(SYS_getdents64, dir->fd, buf, records_size(call, plus));
+		n = syscall(SYS_getdents64, dir->fd, buf, size < RECORDS_MIN ? RECORDS_MIN : size);
 		if (n <= 0)
 			return n < 0 && first ? -errno : 0;
 		for (long i = 0; i < n;) {
