@@ -79,9 +79,9 @@ cases=$work/share/cases
 cp "$build/tests/fs_cases" "$cases"
 mkdir "$share/there" "$share/here"
 case $size in
-small) files=500 ;;
+small) files=300 ;;
 full) files=100000 ;;
-*) files=1000 ;;
+*) files=300 ;;
 esac
 FS_CASES_FILES=$files "$cases" "$share/here" >"$work/here"
 run_limit=240 run -m 512m --cap-add ALL -e FS_CASES_FILES=$files -v "$share:/mnt" -- /mnt/cases /mnt/there
