@@ -11,7 +11,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 
 case $size in
 small) mib=4 ;;
-test) mib=8 ;;
+test) mib=4 ;;
 full) mib=100 ;;
 esac
 

@@ -9,7 +9,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 
 case $size in
 small) mib=4 ;;
-test) mib=8 ;;
+test) mib=4 ;;
 full) mib=100 ;;
 esac
 command -v passt >/dev/null || { echo "not ok passt: not installed"; exit 1; }
