@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stdio: input and its end, bytes that must not be lost, back-pressure, terminals. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/loop.h"
+#include "tests/integration/agent_calls.h"
+#include "tests/integration/agent_cases.h"
+
+static bool case_stdin(void)
+{
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	spec_init(&spec, "c1", "cat; echo end");
+	if (create(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	host_send(result.in, "some input\n", 11, true);
+	if (call_process("Start", "c1", "", &err) < 0 || finish(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	if (strcmp(text(result.out), "some input\nend\n") != 0)
+		return no("stdout \"%s\"", text(result.out));
+	return true;
+}
+
+static bool case_close_stdin(void)
+{
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	spec_init(&spec, "c1", "cat");
+	if (begin(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	host_send(result.in, "x", 1, false);
+	if (call_process("CloseStdin", "c1", "", &err) < 0 || finish(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	return result.status == 0;
+}
+
+/* Nobody reads what the host sends: the end must come all the same. */
+static bool case_stdin_unread(void)
+{
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	spec_init(&spec, "c1", "sleep 0.2; echo done");
+	if (create(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	host_send(result.in, NULL, 4 << 20, true);
+	if (call_process("Start", "c1", "", &err) < 0 || finish(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	return strcmp(text(result.out), "done\n") == 0 ? true : no("\"%s\"", text(result.out));
+}
+
+/* Through cat, both ways, with the reader held back for a while: compared byte by byte. */
+static bool case_bulk(void)
+{
+	const uint64_t size = 12 << 20;
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	spec_init(&spec, "c1", "cat");
+	if (create(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	result.out->discard = true;
+	result.out->paused = true;
+	host_send(result.in, NULL, size, true);
+	if (call_process("Start", "c1", "", &err) < 0)
+		return no("%s", err.msg);
+	for (int i = 0; i < 20; i++)
+		loop_turn(host.loop, 20);
+	if (result.in->sent == size)
+		return no("all of it went out while nobody read");
+	result.out->paused = false;
+	if (result.out->source)
+		source_set_events(result.out->source, EPOLLIN);
+	if (finish(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	if (result.out->received != size)
+		return no("%" PRIu64 " bytes of %" PRIu64, result.out->received, size);
+	return true;
+}
+
+/* The last bytes before an exit, many times. */
+static bool case_nothing_lost(void)
+{
+	for (int i = 0; i < 10; i++) {
+		struct result result = {0};
+		struct err err = ERR_INIT;
+		struct spec spec;
+
+		spec_init(&spec, "c1",
+			  "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done");
+		if (run(&spec, &result, &err) < 0)
+			return no("%s", err.msg);
+		if (result.out->received != 10 * 7 + 90 * 8 + 200 * 9)
+			return no("round %d: %" PRIu64 " bytes", i, result.out->received);
+	}
+	return true;
+}
+
+static bool case_terminal(void)
+{
+	Agent__ResizeRequest resize = AGENT__RESIZE_REQUEST__INIT;
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	spec_init(&spec, "c1", "stty size; tty; read x; stty size; test -t 2 && echo \"got $x\"");
+	spec.process.terminal = true;
+	spec.process.console_rows = 33;
+	spec.process.console_columns = 99;
+	if (begin(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	while (!strstr(text(result.out), "pts"))
+		loop_turn(host.loop, 100);
+	resize.id = (char *)(uintptr_t) "c1";
+	resize.rows = 40;
+	resize.columns = 120;
+	if (host_call("Resize", &resize.base, NULL, &err) < 0)
+		return no("%s", err.msg);
+	host_send(result.out, "word\n", 5, false);
+	if (finish(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	if (strcmp(text(result.out), "33 99\r\n/dev/pts/0\r\nword\r\n40 120\r\ngot word\r\n") != 0)
+		return no("\"%s\"", text(result.out));
+	return true;
+}
+
+const struct agent_case agent_cases_stream[] = {
+	{"stdin", case_stdin},
+	{"close stdin", case_close_stdin},
+	{"stdin unread", case_stdin_unread},
+	{"bulk", case_bulk},
+	{"nothing lost", case_nothing_lost},
+	{"terminal", case_terminal},
+	{NULL, NULL},
+};
