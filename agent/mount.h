@@ -7,12 +7,6 @@
 #include "common/err.h"
 
 /*
- * Beforehand, in the helper, which still is root of the guest: makes what a container with a user
- * namespace may not make, in a mount that only it and its children have.
- */
-int mount_make_devices(const struct plan *plan, struct err *err);
-
-/*
  * Runs the operations, from first to last, on the root file system that root_fd refers to. The
  * agent's own /proc and /dev are still at hand, under their paths.
  */
