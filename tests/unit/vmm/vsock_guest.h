@@ -23,6 +23,11 @@
 #define RX_BUFFERS 64
 #define RX_SIZE    4096u
 
+#define RST      VIRTIO_VSOCK_OP_RST
+#define SHUTDOWN VIRTIO_VSOCK_OP_SHUTDOWN
+#define RCV      VIRTIO_VSOCK_SHUTDOWN_RCV
+#define SEND     VIRTIO_VSOCK_SHUTDOWN_SEND
+
 struct vsock_guest {
 	char dir[32];
 	int dirfd;
