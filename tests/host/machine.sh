@@ -14,6 +14,11 @@
 # mounted yet, which would forbid the copy; disk slots are empty and without driver. A warm state belongs to one boot of the machine
 # underneath, as it holds the frequency of its time stamp counter.
 #
+# The first CPU runs neither the job nor a guest: whenever any CPU loads an x87 state, QEMU clears a flag
+# of the first one (cpu_clear_ignne), and not atomically, which now and then takes back another flag
+# there: whether addresses go through a guest's nested page tables. On the ruler there is no other CPU,
+# and no such race.
+#
 # Runs on the ruler want the same history every time: they boot from cold.
 
 # The caller sets: host initrd work mem cpus icount profile shell stdin out shares disks.
@@ -24,11 +29,15 @@ readonly job_bytes=32768	# the job's fixed size: the guest learns it once
 
 # Fills $qemu. $1: a memory back end's options, or nothing.
 compose_qemu() {
-	local args n dir port backend
+	local args n dir port backend smp=1
 	args="console=ttyS0 panic=-1 quiet mitigations=off nokaslr tsc=reliable no_timer_check"
 	args+=" random.trust_cpu=on testhost.profile=$profile"
+	if [[ $icount == no ]]; then
+		smp=$((cpus + 1))
+		args+=" isolcpus=0"
+	fi
 	qemu=(qemu-system-x86_64 -M "q35,sata=off,smbus=off,usb=off,vmport=off${1:+,memory-backend=ram}"
-		-bios bios-microvm.bin -cpu "EPYC-v3,+svm,+npt,-erms,-xsave,-avx,-avx2,-f16c,-fma" -m "$mem" -smp "$cpus"
+		-bios bios-microvm.bin -cpu "EPYC-v3,+svm,+npt,-erms,-xsave,-avx,-avx2,-f16c,-fma" -m "$mem" -smp "$smp"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$host/vmlinux" -initrd "$initrd" -append "$args"
 		-serial "file:$work/console" -fw_cfg "name=opt/sbx/job,file=$work/job"
