@@ -20,35 +20,67 @@ static size_t trim_end(const char *tail, size_t n)
 	return n;
 }
 
-/* A dying kernel's call trace would push what it said first out of sight. */
-static size_t find_start(const char *tail, size_t n)
+/* Where a dying kernel says in a line why it dies; the rest is its registers and call trace. */
+static const char *find_cause(const char *line, size_t n)
 {
-	static const char *const words[] = {"Kernel panic", "BUG:", "Oops:"};
+	static const char *const words[] = {"Kernel panic",
+					    "BUG:", "Oops:", "RIP: ", "general protection fault"};
+	const char *at = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words) && !at; i++)
+		at = memmem(line, n, words[i], strlen(words[i]));
+	return at;
+}
+
+static size_t last_lines(const char *tail, size_t n)
+{
 	size_t lines = 0;
 
-	for (size_t w = 0; w < ARRAY_SIZE(words); w++) {
-		const char *at = memmem(tail, n, words[w], strlen(words[w]));
-
-		if (at)
-			return (size_t)(at - tail);
-	}
 	while (n > 0 && !(tail[n - 1] == '\n' && ++lines == CONSOLE_LINES))
 		n--;
 	return n;
 }
 
-size_t last_words_console(const char *tail, size_t n, char *buf, size_t max)
+static size_t put(const char *text, size_t n, char *buf, size_t at, size_t max)
+{
+	for (size_t i = 0; i < n && at + 1 < max; i++)
+		if (text[i] != '\r')
+			buf[at++] = printable(text[i]);
+	return at;
+}
+
+/* The causes among the lines, or all of them. */
+static size_t put_lines(const char *tail, size_t n, bool causes, char *buf, size_t max)
 {
 	size_t at = 0;
 
+	for (const char *line = tail, *next; line < tail + n; line = next) {
+		const char *end = memchr(line, '\n', (size_t)(tail + n - line));
+		const char *text = line;
+
+		end = end ? end : tail + n;
+		next = end + 1;
+		if (causes)
+			text = find_cause(line, (size_t)(end - line));
+		if (!text)
+			continue;
+		if (at)
+			at = put(" | ", 3, buf, at, max);
+		at = put(text, (size_t)(end - text), buf, at, max);
+	}
+	return at;
+}
+
+size_t last_words_console(const char *tail, size_t n, char *buf, size_t max)
+{
+	size_t at = 0, start;
+
 	n = trim_end(tail, n);
-	for (size_t i = n ? find_start(tail, n) : 0; i < n && at + 4 < max; i++) {
-		if (tail[i] == '\n') {
-			memcpy(buf + at, " | ", 3);
-			at += 3;
-		} else if (tail[i] != '\r') {
-			buf[at++] = printable(tail[i]);
-		}
+	if (n) {
+		at = put_lines(tail, n, true, buf, max);
+		start = last_lines(tail, n);
+		if (!at)
+			at = put_lines(tail + start, n - start, false, buf, max);
 	}
 	buf[at] = '\0';
 	return at;

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /*
- * From the newest n bytes of a console: from a kernel's panic on, where there is one, else the last
- * few lines; lines are joined by " | ". Returns the length; buf is max bytes with the NUL.
+ * From the newest n bytes of a console: the lines where a kernel says why it dies, where there are any,
+ * else the last few lines; joined by " | ". Returns the length; buf is max bytes with the NUL.
  */
 size_t last_words_console(const char *tail, size_t n, char *buf, size_t max);
 

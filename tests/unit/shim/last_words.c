@@ -29,11 +29,11 @@ Test(last_words, of_a_console)
 	cr_assert_str_eq(console("a\x1b[2Jb\xff"), "a?[2Jb?");
 }
 
-Test(last_words, a_panic_comes_before_its_trace)
+Test(last_words, why_a_kernel_dies_without_its_trace)
 {
-	cr_assert_str_eq(
-		console("x\n[1.0] Kernel panic - not syncing: y\na\nb\nc\nd\ne\nf\ng\nh\ni\n"),
-		"Kernel panic - not syncing: y | a | b | c | d | e | f | g | ");
+	cr_assert_str_eq(console("x\n[1.0] BUG: bad\na\nb\n[1.1] RIP: f\nc\nd\ne\nf\ng\nh\ni\n"
+				 "[1.2] Kernel panic - not syncing: y\nz\n"),
+			 "BUG: bad | RIP: f | Kernel panic - not syncing: y");
 }
 
 Test(last_words, are_bounded)
