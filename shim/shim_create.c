@@ -139,8 +139,12 @@ static int start_sandbox(struct shim *shim, struct container *container, struct 
 		r = sandbox_start(&shim->sandbox, &config, err);
 	}
 	net_handed_over(&shim->net);
-	if (r == 0)
+	if (r == 0) {
 		r = enter_cgroup(shim, container, err);
+		/* Nobody is to join a machine whose first container, and its disk, will never be. */
+		if (r < 0)
+			sandbox_abort_start(&shim->sandbox, err->msg);
+	}
 	if (r == 0) {
 		shim->record.vmm_pid = shim->sandbox.hv->pid;
 		shim_save_record(shim);
@@ -152,7 +156,6 @@ static int start_sandbox(struct shim *shim, struct container *container, struct 
 static void admit(struct shim *shim, struct container *container, struct rpc_call *call)
 {
 	struct err err = ERR_INIT;
-
 	int r = shim->sandbox.state == SANDBOX_NEW ? start_sandbox(shim, container, &err)
 						   : check_network(shim, container, &err);
 

@@ -3,24 +3,8 @@
 # Debian's containerd with the runtime io.containerd.sbx.v2, driven by ctr.
 set -u
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-unset SBX_ROOT # containerd's shims have the default one
-dir=$(mktemp -d)
-cat >"$dir/config.toml" <<EOF
-version = 2
-root = "$dir/root"
-state = "$dir/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.devmapper"]
-[grpc]
-address = "$dir/containerd.sock"
-[ttrpc]
-address = "$dir/containerd.sock.ttrpc"
-EOF
-export PATH=$build/bin:$PATH CONTAINERD_ADDRESS=$dir/containerd.sock
-containerd --config "$dir/config.toml" --log-level warn >"$dir/log" 2>&1 &
-daemon=$!
-trap 'kill $daemon; pkill -9 -x "containerd-shim"; rm -rf "$work"' EXIT
-for _ in $(seq 200); do ctr version >/dev/null 2>&1 && break; sleep 0.1; done
-check "containerd is up" 'ctr version >/dev/null'
+. "$(dirname "$(readlink -f "$0")")/containerd.sh"
+check "containerd is up" start_containerd
 
 # An image from the built-in one's files: an OCI archive of one layer.
 fsck.erofs --extract="$dir/rootfs" "$build/share/builtin.erofs" >/dev/null 2>&1
@@ -32,8 +16,6 @@ tar -C "$dir/oci" -cf "$dir/box.tar" .
 ctr images import --index-name docker.io/library/box:latest "$dir/box.tar" >"$work/out" 2>&1
 image=$(ctr images list -q | head -n 1)
 check "an image" '[ -n "$image" ]'
-
-c() { timeout 100 ctr run --runtime io.containerd.sbx.v2 "$@" >"$work/out" 2>"$work/err" </dev/null; status=$?; }
 
 c --rm "$image" one sh -c 'echo hello; echo there >&2; exit 7'
 check "ctr run: output and exit code" '[ $status = 7 ] && out_is hello && err_has there'
@@ -66,7 +48,7 @@ check "task ps" '[ "$(wc -l <"$work/out")" -ge 2 ]'
 check "task pause" 'timeout 60 ctr task pause long && ctr task list | grep -q "long.*PAUSED"'
 check "task resume" 'timeout 60 ctr task resume long && ctr task list | grep -q "long.*RUNNING"'
 check "task kill" 'timeout 60 ctr task kill -s SIGKILL long'
-for _ in $(seq 100); do ctr task list | grep -q "long.*STOPPED" && break; sleep 0.1; done
+await 10 'ctr task list | grep -q "long.*STOPPED"'
 timeout 60 ctr task rm long >"$work/out" 2>&1
 status=$?
 check "task rm" '[ $status = 137 ] || [ $status = 0 ]'
@@ -78,10 +60,8 @@ check "the container is gone" '! ctr container list -q | grep -q long'
 c -d "$image" survivor sh -c 'sleep 4; exit 9'
 kill -9 $daemon
 wait $daemon 2>/dev/null
-containerd --config "$dir/config.toml" --log-level warn >>"$dir/log" 2>&1 &
-daemon=$!
-for _ in $(seq 200); do ctr version >/dev/null 2>&1 && break; sleep 0.1; done
-for _ in $(seq 200); do ctr task list | grep -q "survivor.*STOPPED" && break; sleep 0.1; done
+start_containerd
+await 20 'ctr task list | grep -q "survivor.*STOPPED"'
 check "a restart of containerd" 'ctr task list | grep -q "survivor.*STOPPED"'
 timeout 60 ctr task rm survivor >"$work/out" 2>&1
 status=$?
@@ -91,22 +71,16 @@ ctr container rm survivor
 # A monitor that dies takes its pod with it, and nothing else.
 c -d "$image" victim sleep 1000
 pkill -9 -x sbx-vmm
-for _ in $(seq 100); do ctr task list | grep -q "victim.*STOPPED" && break; sleep 0.1; done
-check "a dead monitor is a stopped task" 'ctr task list | grep -q "victim.*STOPPED"'
+check "a dead monitor is a stopped task" 'await 10 "ctr task list | grep -q \"victim.*STOPPED\""'
 timeout 60 ctr task rm victim >/dev/null 2>&1
 ctr container rm victim
 # And so does a shim.
 c -d "$image" orphan sleep 1000
 pkill -9 -x containerd-shim
-for _ in $(seq 100); do [ -z "$(pgrep -x sbx-vmm)" ] && break; sleep 0.1; done
-check "a dead shim leaves no machine" '[ -z "$(pgrep -x sbx-vmm)" ]'
+check "a dead shim leaves no machine" 'await 10 "! pgrep -x sbx-vmm >/dev/null"'
 timeout 60 ctr task rm orphan >/dev/null 2>&1
 ctr container rm orphan
-nothing() {
-	! pgrep -x sbx-vmm && ! pgrep -x sbx-share && ! pgrep -x containerd-shim && [ -z "$(ls /run/sbx/default 2>/dev/null)" ]
-}
-for _ in $(seq 50); do nothing >/dev/null && break; sleep 0.1; done
-check "nothing is left" 'nothing'
+check "nothing is left" 'await 5 nothing'
 check "nor a mount" '! grep -q "$dir/state.*rootfs" /proc/mounts'
 grep -v 'level=warning' "$dir/log" | tail -n 5 | sed 's/^/# /'
 finish

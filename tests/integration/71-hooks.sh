@@ -4,33 +4,18 @@
 # the container's state; those of the container run in the guest. And resources, seccomp and an update.
 set -u
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-unset SBX_ROOT # containerd's shims have the default one
-dir=$(mktemp -d)
-cat >"$dir/config.toml" <<EOF
-version = 2
-root = "$dir/root"
-state = "$dir/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.devmapper"]
-[grpc]
-address = "$dir/containerd.sock"
-[ttrpc]
-address = "$dir/containerd.sock.ttrpc"
-EOF
-export PATH=$build/bin:$PATH CONTAINERD_ADDRESS=$dir/containerd.sock
-containerd --config "$dir/config.toml" --log-level warn >"$dir/log" 2>&1 &
-daemon=$!
-trap 'kill $daemon; rm -rf "$work"' EXIT
-for _ in $(seq 200); do ctr version >/dev/null 2>&1 && break; sleep 0.1; done
+. "$(dirname "$(readlink -f "$0")")/containerd.sh"
+start_containerd
 fsck.erofs --extract="$dir/rootfs" "$build/share/builtin.erofs" >/dev/null 2>&1
 
 hook() { # KIND: the host's hook of that kind notes its state, and what it sees of the kernel
 	printf '"%s": [{"path": "/bin/sh", "args": ["sh", "-c", "cat >>%s; echo \\" %s $(uname -r)\\" >>%s"], "timeout": 10}]' \
 		"$1" "$dir/hooks" "$1" "$dir/hooks"
 }
-config() { # SCRIPT HOOKS
+config() { # SCRIPT HOOKS [ANNOTATION]
 	cat >"$dir/config.json" <<EOF
 {"ociVersion": "1.0.2", "root": {"path": "$dir/rootfs"}, "hostname": "h",
- "annotations": {"my.key": "my value"},
+ "annotations": {"my.key": "my value"${3:+, $3}},
  "process": {"cwd": "/", "args": ["sh", "-c", "$1"], "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0},
 	"apparmorProfile": "some-profile"},
  "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
@@ -42,12 +27,12 @@ config() { # SCRIPT HOOKS
 		"action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}}}
 EOF
 }
-c() { timeout 100 ctr run --rm --runtime io.containerd.sbx.v2 --config "$dir/config.json" "$1" >"$work/out" 2>"$work/err" </dev/null; status=$?; }
+h() { c --rm --config "$dir/config.json" "$1"; }
 
 all="$(hook prestart), $(hook createRuntime), $(hook poststart), $(hook poststop),
 	\"createContainer\": [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"-c\", \"cat >/tmp/state; uname -r >>/tmp/state\"]}]"
 config "mkdir /x || echo full; cat /tmp/state; sleep 1" "$all"
-c hooked
+h hooked
 check "a container with hooks and a profile runs" '[ $status = 0 ] && out_has full && err_has "No space left"'
 check "createContainer runs in the guest, told of the container" \
 	'out_has "\"id\":\"hooked\"" && out_has "\"status\":\"creating\"" && out_has "my value" && out_has -sbx'
@@ -59,11 +44,14 @@ check "with the container's state" \
 
 rm -f "$dir/hooks"
 config "echo ran" '"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 5"]}]'
-c refused
+h refused
 check "a createRuntime hook that fails is the create's error" \
 	'[ $status != 0 ] && err_has "hooks.createRuntime: /bin/sh: ended with code 5" && ! out_has ran'
 config "echo ran" '"poststart": [{"path": "/nonexistent"}]'
-c ran
+h ran
 check "a poststart hook that fails is nobody's error" '[ $status = 0 ] && out_has ran'
-check "no shim is left" 'for _ in $(seq 50); do pgrep -x "containerd-shim" >/dev/null || break; sleep 0.1; done; ! pgrep -x "containerd-shim"'
+config "echo ran" '' '"sbx.init": "1"'
+h init
+check "only sbx run has an init" '[ $status != 0 ] && err_has "annotations: sbx.init" && ! out_has ran'
+check "nothing is left" 'await 5 nothing'
 finish
