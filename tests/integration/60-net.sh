@@ -10,8 +10,7 @@ set -u
 export PATH=$PATH:/usr/sbin:/sbin
 
 case $size in
-small) mib=4 ;;
-test) mib=4 ;;
+small | test) mib=4 ;;
 full) mib=100 ;;
 esac
 

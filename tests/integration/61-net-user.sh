@@ -8,8 +8,7 @@ set -u
 export PATH=$PATH:/usr/sbin:/sbin
 
 case $size in
-small) mib=4 ;;
-test) mib=4 ;;
+small | test) mib=4 ;;
 full) mib=100 ;;
 esac
 command -v passt >/dev/null || { echo "not ok passt: not installed"; exit 1; }

@@ -17,7 +17,7 @@
 static void hex(const void *data, size_t size, char *out)
 {
 	for (size_t i = 0; i < size; i++)
-		sprintf(out + 2 * i, "%02x", ((const uint8_t *)data)[i]);
+		snprintf(out + 2 * i, 3, "%02x", ((const uint8_t *)data)[i]);
 }
 
 /* Blanks in want are for the reader. */
