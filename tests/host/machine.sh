@@ -14,10 +14,12 @@
 # mounted yet, which would forbid the copy; disk slots are empty and without driver. A warm state belongs to one boot of the machine
 # underneath, as it holds the frequency of its time stamp counter.
 #
-# The first CPU runs neither the job nor a guest: whenever any CPU loads an x87 state, QEMU clears a flag
-# of the first one (cpu_clear_ignne), and not atomically, which now and then takes back another flag
-# there: whether addresses go through a guest's nested page tables. On the ruler there is no other CPU,
-# and no such race.
+# One CPU is the steady choice. With several, QEMU 7.2 emulates them on threads that race: a CPU that
+# translates code which another rewrites may keep the old code for ever (8.1 mends that), and whenever
+# any CPU loads an x87 state, a flag of the first CPU is cleared (cpu_clear_ignne), not atomically, which
+# now and then takes back another flag there: whether addresses go through a guest's nested page tables.
+# So the first of several CPUs runs neither the job nor a guest, and guest/hold_keys.c keeps the kernel
+# from rewriting KVM.
 #
 # Runs on the ruler want the same history every time: they boot from cold.
 
@@ -29,10 +31,10 @@ readonly job_bytes=32768	# the job's fixed size: the guest learns it once
 
 # Fills $qemu. $1: a memory back end's options, or nothing.
 compose_qemu() {
-	local args n dir port backend smp=1
+	local args n dir port backend smp=$cpus
 	args="console=ttyS0 panic=-1 quiet mitigations=off nokaslr tsc=reliable no_timer_check"
 	args+=" random.trust_cpu=on testhost.profile=$profile"
-	if [[ $icount == no ]]; then
+	if [[ $cpus -gt 1 ]]; then
 		smp=$((cpus + 1))
 		args+=" isolcpus=0"
 	fi
