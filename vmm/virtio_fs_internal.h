@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What virtio_fs.c (the device), virtio_fs_request.c (its requests) and virtio_fs_link.c (the way to
- * sbx-share) share. */
+/*
+ * What virtio_fs.c (the device), virtio_fs_request.c (its requests), virtio_fs_shared.c (those that
+ * sbx-share serves) and virtio_fs_link.c (the way there) share.
+ */
 #ifndef VMM_VIRTIO_FS_INTERNAL_H
 #define VMM_VIRTIO_FS_INTERNAL_H
 
@@ -15,6 +17,7 @@
 #include "vmm/workers.h"
 
 #define FS_REQUESTS 64 /* in flight */
+#define FS_HEAD     sizeof(struct fuse_out_header)
 
 enum fs_where { FS_FREE, FS_WORKER, FS_SHARE };
 
@@ -55,6 +58,17 @@ struct fs {
 void fs_init_requests(struct fs *fs);
 /* Serves what waits in a queue. */
 void fs_serve_queue(struct fs *fs, unsigned queue);
+
+/* The ends of a request: each frees it. len: of the whole answer, there already but for its header. */
+void fs_request_push(struct fs_request *req, int error, uint32_t len);
+void fs_request_fail(struct fs_request *req, int error);
+void fs_request_answer(struct fs_request *req, const void *body, size_t size);
+void fs_request_free(struct fs_request *req);
+/* After a slot came free: its queue, and where others wait for slots, all of them. */
+void fs_go_on(struct fs *fs, unsigned queue, bool starved);
+
+/* Hands sbx-share the request that is in fs->buf[0 .. len). 0: with it, or answered; or -errno. */
+int fs_shared_start(struct fs *fs, struct fs_request *req, size_t len);
 /* Answers the requests that are with sbx-share with an error, or forgets them: error 0. */
 void fs_drop_shared(struct fs *fs, int error);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file system device's requests: from the ring to who serves them, and back; see virtio_fs.c. */
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -10,11 +9,10 @@
 
 #define REQUESTS_PER_TURN 64
 #define WRITE_HEAD        (sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
-#define HEAD              sizeof(struct fuse_out_header)
 
 /* --- the end of a request ------------------------------------------------------------------ */
 
-static void free_request(struct fs_request *req)
+void fs_request_free(struct fs_request *req)
 {
 	struct fs *fs = req->fs;
 
@@ -26,8 +24,7 @@ static void free_request(struct fs_request *req)
 	fs->free = req;
 }
 
-/* len: of the whole answer; what lies behind the header is there already. */
-static void push(struct fs_request *req, int error, uint32_t len)
+void fs_request_push(struct fs_request *req, int error, uint32_t len)
 {
 	struct fs *fs = req->fs;
 	struct fuse_out_header out = {
@@ -42,19 +39,19 @@ static void push(struct fs_request *req, int error, uint32_t len)
 		chain_write(req->chain, 0, &out, sizeof(out));
 		virtq_push(&fs->dev.queues[req->queue], req->chain->head, len);
 	}
-	free_request(req);
+	fs_request_free(req);
 }
 
-static void finish_error(struct fs_request *req, int error)
+void fs_request_fail(struct fs_request *req, int error)
 {
-	push(req, error, HEAD);
+	fs_request_push(req, error, FS_HEAD);
 }
 
-static void finish_body(struct fs_request *req, const void *body, size_t size)
+void fs_request_answer(struct fs_request *req, const void *body, size_t size)
 {
-	size_t n = chain_write(req->chain, HEAD, body, size);
+	size_t n = chain_write(req->chain, FS_HEAD, body, size);
 
-	push(req, 0, (uint32_t)(HEAD + n));
+	fs_request_push(req, 0, (uint32_t)(FS_HEAD + n));
 }
 
 static void finish_data(struct fs_request *req)
@@ -63,36 +60,35 @@ static void finish_data(struct fs_request *req)
 	int64_t n = req->result;
 
 	if (n < 0) {
-		finish_error(req, (int)-n);
+		fs_request_fail(req, (int)-n);
 		return;
 	}
 	switch (req->fuse.h.opcode) {
 	case FUSE_READ:
 		fs->reads++;
 		fs->read_bytes += (uint64_t)n;
-		push(req, 0, (uint32_t)(HEAD + (uint64_t)n));
+		fs_request_push(req, 0, (uint32_t)(FS_HEAD + (uint64_t)n));
 		return;
 	case FUSE_WRITE:
 		fs->writes++;
 		fs->write_bytes += (uint64_t)n;
-		finish_body(req, &(struct fuse_write_out){.size = (uint32_t)n},
-			    sizeof(struct fuse_write_out));
+		fs_request_answer(req, &(struct fuse_write_out){.size = (uint32_t)n},
+				  sizeof(struct fuse_write_out));
 		return;
 	case FUSE_COPY_FILE_RANGE:
-		finish_body(req, &(struct fuse_write_out){.size = (uint32_t)n},
-			    sizeof(struct fuse_write_out));
+		fs_request_answer(req, &(struct fuse_write_out){.size = (uint32_t)n},
+				  sizeof(struct fuse_write_out));
 		return;
 	case FUSE_LSEEK:
-		finish_body(req, &(struct fuse_lseek_out){.offset = (uint64_t)n},
-			    sizeof(struct fuse_lseek_out));
+		fs_request_answer(req, &(struct fuse_lseek_out){.offset = (uint64_t)n},
+				  sizeof(struct fuse_lseek_out));
 		return;
 	default:
-		finish_error(req, 0);
+		fs_request_fail(req, 0);
 	}
 }
 
-/* After a slot came free: its queue, and where others wait for slots, all of them. */
-static void go_on(struct fs *fs, unsigned queue, bool starved)
+void fs_go_on(struct fs *fs, unsigned queue, bool starved)
 {
 	if (starved && virtio_serving(&fs->dev))
 		source_defer(fs->again);
@@ -107,7 +103,7 @@ static void on_job_done(struct job *job)
 	bool starved = !fs->free;
 
 	finish_data(req);
-	go_on(fs, queue, starved);
+	fs_go_on(fs, queue, starved);
 }
 
 /* --- data: served here --------------------------------------------------------------------- */
@@ -151,7 +147,7 @@ static int plan_segments(struct fs_request *req)
 	memcpy(req->iov, chain->iov + (read ? chain->n_out : 0), n * sizeof(*req->iov));
 	t->iov = req->iov;
 	t->n_iov = n;
-	iov_skip(&t->iov, &t->n_iov, read ? HEAD : WRITE_HEAD);
+	iov_skip(&t->iov, &t->n_iov, read ? FS_HEAD : WRITE_HEAD);
 	t->n_iov = iov_truncate(t->iov, t->n_iov, size);
 	return 0;
 }
@@ -181,130 +177,6 @@ static int start_data(struct fs *fs, struct fs_request *req)
 	return 0;
 }
 
-/* --- names: served by sbx-share ------------------------------------------------------------- */
-
-static uint64_t tag_of(const struct fs_request *req)
-{
-	return (uint64_t)req->serial << 32 | (uint64_t)(req - req->fs->requests_in_flight);
-}
-
-/* A file that the guest has open speaks for itself, also where its name is gone. */
-static struct fs_handle *handle_sent(struct fs *fs, const struct fuse_request *fuse)
-{
-	switch (fuse->h.opcode) {
-	case FUSE_GETATTR:
-		return fuse->getattr.getattr_flags & FUSE_GETATTR_FH
-			       ? fs_handles_get(&fs->handles, fuse->getattr.fh)
-			       : NULL;
-	case FUSE_STATX:
-		return fuse->statx.getattr_flags & FUSE_GETATTR_FH
-			       ? fs_handles_get(&fs->handles, fuse->statx.fh)
-			       : NULL;
-	case FUSE_SETATTR:
-		return fuse->setattr.valid & FATTR_FH
-			       ? fs_handles_get(&fs->handles, fuse->setattr.fh)
-			       : NULL;
-	default:
-		return NULL;
-	}
-}
-
-static bool opens(uint32_t opcode)
-{
-	return opcode == FUSE_OPEN || opcode == FUSE_CREATE || opcode == FUSE_TMPFILE;
-}
-
-static int start_shared(struct fs *fs, struct fs_request *req, size_t len)
-{
-	uint64_t tag = tag_of(req);
-	int r;
-
-	if (fs->link_fd < 0)
-		return -ENOTCONN;
-	/* A descriptor that finds no room arrives damaged: there must be one for each that may come. */
-	if (opens(req->fuse.h.opcode) && !fs_handles_have_room(&fs->handles, FS_REQUESTS))
-		return -ENFILE;
-	memcpy(fs->buf + offsetof(struct fuse_in_header, unique), &tag, sizeof(tag));
-	req->handle = handle_sent(fs, &req->fuse);
-	r = fs_link_send(fs, fs->buf, len, req->handle ? req->handle->fd : -1);
-	if (r < 0)
-		return r;
-	fs->shared++;
-	if (fuse_is_silent(req->fuse.h.opcode))
-		push(req, 0, 0);
-	else
-		req->where = FS_SHARE;
-	return 0;
-}
-
-/* Puts our number for the open file into the answer, whose last part is a fuse_open_out. */
-static int keep_handle(struct fs_request *req, uint8_t *reply, size_t size, int *fd)
-{
-	bool entry = req->fuse.h.opcode != FUSE_OPEN;
-	size_t at = HEAD + (entry ? sizeof(struct fuse_entry_out) : 0);
-	uint64_t fh;
-	int r;
-
-	if (*fd < 0 || size != at + sizeof(struct fuse_open_out))
-		return -EPROTO;
-	r = fs_handles_add(&req->fs->handles, *fd, &fh);
-	if (r < 0)
-		return r;
-	*fd = -1;
-	memcpy(reply + at + offsetof(struct fuse_open_out, fh), &fh, sizeof(fh));
-	return 0;
-}
-
-int fs_shared_done(struct fs *fs, uint64_t tag, const uint8_t *reply, size_t size, int fd)
-{
-	_cleanup_close_ int owned = fd;
-	uint32_t slot = (uint32_t)tag;
-	struct fs_request *req;
-	struct fuse_out_header head;
-	unsigned queue;
-	bool starved = !fs->free;
-	int r = 0;
-
-	if (slot >= FS_REQUESTS)
-		return -EPROTO;
-	req = &fs->requests_in_flight[slot];
-	if (req->where != FS_SHARE || req->serial != tag >> 32)
-		return 0; /* it was reset meanwhile */
-	memcpy(&head, reply, sizeof(head));
-	if (head.error > 0 || head.error < -4095 || (head.error && size != HEAD))
-		return -EPROTO;
-	queue = req->queue;
-	if (!head.error && opens(req->fuse.h.opcode))
-		r = keep_handle(req, fs->reply, size, &owned);
-	if (r == -EPROTO)
-		return r;
-	if (!r && !head.error && size > req->chain->in_len)
-		r = -EIO; /* the guest left less room than its kernel does */
-	if (r < 0 || head.error)
-		finish_error(req, r < 0 ? -r : -head.error);
-	else
-		finish_body(req, reply + HEAD, size - HEAD);
-	go_on(fs, queue, starved);
-	return 0;
-}
-
-void fs_drop_shared(struct fs *fs, int error)
-{
-	for (unsigned i = 0; i < FS_REQUESTS; i++) {
-		struct fs_request *req = &fs->requests_in_flight[i];
-		unsigned queue = req->queue;
-
-		if (req->where != FS_SHARE)
-			continue;
-		if (!error) {
-			free_request(req);
-			continue;
-		}
-		finish_error(req, error);
-		virtio_notify_used(&fs->dev, queue);
-	}
-}
-
 /* --- the start of a request ---------------------------------------------------------------- */
 
 /* Copies the request, all but a WRITE's data, to fs->buf. Returns its length, or -errno. */
@@ -328,14 +200,14 @@ static int dispatch(struct fs *fs, struct fs_request *req, size_t len)
 {
 	switch (req->fuse.h.opcode) {
 	case FUSE_RELEASE:
-		finish_error(req, -fs_handles_release(&fs->handles, req->fuse.release.fh));
+		fs_request_fail(req, -fs_handles_release(&fs->handles, req->fuse.release.fh));
 		return 0;
 	case FUSE_FLUSH:
 	case FUSE_ACCESS:
 		return -ENOSYS; /* nothing is held back; the guest's kernel asks once, and checks itself */
 	default:
 		return fs_data_serves(req->fuse.h.opcode) ? start_data(fs, req)
-							  : start_shared(fs, req, len);
+							  : fs_shared_start(fs, req, len);
 	}
 }
 
@@ -345,7 +217,7 @@ static int start(struct fs *fs, struct fs_request *req)
 	int len = copy_out(fs, req), r;
 
 	r = len < 0 ? len : fuse_decode(fs->buf, (size_t)len, &req->fuse);
-	if (r == -EPROTO || (!fuse_is_silent(req->fuse.h.opcode) && req->chain->in_len < HEAD))
+	if (r == -EPROTO || (!fuse_is_silent(req->fuse.h.opcode) && req->chain->in_len < FS_HEAD))
 		return -EPROTO;
 	/* Nothing of it points into the copy any more, which the next request will overwrite. */
 	req->fuse.name = req->fuse.name2 = NULL;
@@ -356,9 +228,9 @@ static int start(struct fs *fs, struct fs_request *req)
 		return r;
 	fs->requests++;
 	if (r < 0 && fuse_is_silent(req->fuse.h.opcode))
-		push(req, 0, 0);
+		fs_request_push(req, 0, 0);
 	else if (r < 0)
-		finish_error(req, -r);
+		fs_request_fail(req, -r);
 	return 0;
 }
 
@@ -386,7 +258,7 @@ static int pop_requests(struct fs *fs, unsigned queue, unsigned max)
 		req->queue = queue;
 		r = start(fs, req);
 		if (r < 0)
-			free_request(req);
+			fs_request_free(req);
 		if (r == -EAGAIN) {
 			virtq_unpop(vq);
 			return 0;
@@ -424,6 +296,6 @@ void fs_init_requests(struct fs *fs)
 		req->job.run = run_job;
 		req->job.done = on_job_done;
 		list_init(&req->job.link);
-		free_request(req);
+		fs_request_free(req);
 	}
 }
