@@ -12,6 +12,33 @@
 
 #include "fs_cases.h"
 
+/* What a descriptor may do that its file's mode or name would not allow. */
+static void data_of_descriptors(void)
+{
+	char buf[64] = {0};
+	struct stat st = {0};
+	int fd = open("ro", O_RDWR | O_CREAT | O_EXCL, 0444);
+
+	say("write to what was made read-only", "%zd", write(fd, "abc", 3));
+	say("truncate it by its descriptor", "%s", result(ftruncate(fd, 1)));
+	close(fd);
+	fd = open(".", O_TMPFILE | O_RDWR, 0640);
+	say("O_TMPFILE", "%s", result(fd));
+	say("write to it", "%zd", write(fd, "tmp", 3));
+	fstat(fd, &st);
+	say("it has", "%lu links, mode %o", (unsigned long)st.st_nlink, st.st_mode & 07777);
+	snprintf(buf, sizeof(buf), "/proc/self/fd/%d", fd);
+	say("give it a name", "%s",
+	    result(linkat(AT_FDCWD, buf, AT_FDCWD, "named", AT_SYMLINK_FOLLOW)));
+	say("the name has", "%s %ld", result(stat("named", &st)), (long)st.st_size);
+	close(fd);
+	fd = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0640);
+	snprintf(buf, sizeof(buf), "/proc/self/fd/%d", fd);
+	say("name an exclusive one", "%s",
+	    result(linkat(AT_FDCWD, buf, AT_FDCWD, "never", AT_SYMLINK_FOLLOW)));
+	close(fd);
+}
+
 void test_data(void)
 {
 	char buf[64] = {0};
@@ -56,25 +83,7 @@ void test_data(void)
 	say("O_DIRECT reads", "%s", result(open("f", O_RDONLY | O_DIRECT)) ? "open" : "");
 	close(other);
 	close(fd);
-	fd = open("ro", O_RDWR | O_CREAT | O_EXCL, 0444);
-	say("write to what was made read-only", "%zd", write(fd, "abc", 3));
-	say("truncate it by its descriptor", "%s", result(ftruncate(fd, 1)));
-	close(fd);
-	fd = open(".", O_TMPFILE | O_RDWR, 0640);
-	say("O_TMPFILE", "%s", result(fd));
-	say("write to it", "%zd", write(fd, "tmp", 3));
-	fstat(fd, &st);
-	say("it has", "%lu links, mode %o", (unsigned long)st.st_nlink, st.st_mode & 07777);
-	snprintf(buf, sizeof(buf), "/proc/self/fd/%d", fd);
-	say("give it a name", "%s",
-	    result(linkat(AT_FDCWD, buf, AT_FDCWD, "named", AT_SYMLINK_FOLLOW)));
-	say("the name has", "%s %ld", result(stat("named", &st)), (long)st.st_size);
-	close(fd);
-	fd = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0640);
-	snprintf(buf, sizeof(buf), "/proc/self/fd/%d", fd);
-	say("name an exclusive one", "%s",
-	    result(linkat(AT_FDCWD, buf, AT_FDCWD, "never", AT_SYMLINK_FOLLOW)));
-	close(fd);
+	data_of_descriptors();
 }
 
 void test_sparse(void)

@@ -4,18 +4,16 @@
 
 TestSuite(plan_process, .init = setup);
 
-Test(plan_process, tuning)
+static Spec__Scheduler scheduler;
+static Spec__IoPriority io;
+static Spec__CpuAffinity cpus;
+static Spec__Personality personality;
+static Spec__Seccomp seccomp;
+
+static void tune(void)
 {
-	static Spec__Scheduler scheduler;
-	static Spec__IoPriority io;
-	static Spec__CpuAffinity cpus;
-	static Spec__Personality personality;
-	static Spec__TimeOffset offset, *offsets[] = {&offset};
-	static Spec__Seccomp seccomp;
 	static uint64_t program[2];
 	static char *flags[] = {"SCHED_FLAG_RESET_ON_FORK"};
-	struct process_plan exec;
-	struct err err = ERR_INIT;
 
 	spec__scheduler__init(&scheduler);
 	scheduler.policy = "SCHED_BATCH";
@@ -34,6 +32,19 @@ Test(plan_process, tuning)
 	spec__personality__init(&personality);
 	personality.domain = "LINUX32";
 	linux_spec.personality = &personality;
+	spec__seccomp__init(&seccomp);
+	seccomp.program.data = (uint8_t *)program;
+	seccomp.program.len = sizeof(program);
+	linux_spec.seccomp = &seccomp;
+}
+
+Test(plan_process, tuning)
+{
+	static Spec__TimeOffset offset, *offsets[] = {&offset};
+	struct process_plan exec;
+	struct err err = ERR_INIT;
+
+	tune();
 	spec__time_offset__init(&offset);
 	offset.clock = "boottime";
 	offset.secs = -100;
@@ -42,16 +53,17 @@ Test(plan_process, tuning)
 	linux_spec.n_time_offsets = 1;
 	refused(EINVAL, "timeOffsets");
 	add_namespace("time");
-	spec__seccomp__init(&seccomp);
-	seccomp.program.data = (uint8_t *)program;
-	seccomp.program.len = sizeof(program);
-	linux_spec.seccomp = &seccomp;
 	golden("tuning");
 	cr_assert_eq(plan_process(&process, &exec, &err), 0, "%s", err.msg);
 	cr_assert(exec.tune.has_initial && exec.tune.has_final);
 	cr_assert(CPU_ISSET(0, &exec.tune.initial) && CPU_ISSET(3, &exec.tune.initial));
 	cr_assert(!CPU_ISSET(1, &exec.tune.initial) && CPU_COUNT(&exec.tune.final) == 1);
 	plan_process_finish(&exec);
+}
+
+Test(plan_process, refuses_tuning)
+{
+	tune();
 	cpus.final = "3-1";
 	refused(EINVAL, "final");
 	cpus.final = "1024";

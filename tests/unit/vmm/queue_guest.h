@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One queue and a driver's side of it, with a page for buffers. The state is the including file's own. */
+/* One queue, a driver's side of it, a page for buffers. The state is the including file's own. */
 #ifndef TESTS_QUEUE_GUEST_H
 #define TESTS_QUEUE_GUEST_H
 
