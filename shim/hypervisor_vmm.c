@@ -6,8 +6,7 @@
  * signal when we die; we know of its end by its pidfd. A request on the control socket that is
  * answered with an error leaves the VM running.
  *
- * A second child, sbx-share, is started with the pod's first shared folder. It and sbx-vmm hold the
- * two ends of a socket pair. Without it the guest's files are gone, so its end is the VM's end.
+ * A second child serves the pod's shared folders, see hypervisor_vmm_share.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,33 +24,13 @@
 #include "common/loop.h"
 #include "common/rpc.h"
 #include "shim/argv.h"
-#include "shim/hypervisor.h"
+#include "shim/hypervisor_vmm_internal.h"
 #include "shim/places.h"
 #include "shim/spawn.h"
 #include "vmm.pb-c.h"
 
 #define CONTROL_TIMEOUT_MS 10000
 #define MAX_STAGES         64
-
-struct vmm {
-	struct hypervisor hv;
-	struct loop *loop;
-	int pidfd, ring_fd, log_fd;
-	struct source *child;
-	pid_t share_pid; /* 0: not running */
-	int share_pidfd;
-	struct source *share_source;
-	char share_end[96]; /* how it ended */
-	struct rpc_conn *control;
-	struct console_ring *ring;
-	void (*on_exit)(struct hypervisor *hv, const char *how, void *data);
-	void *data;
-};
-
-static struct vmm *vmm_of(struct hypervisor *hv)
-{
-	return container_of(hv, struct vmm, hv);
-}
 
 static void on_child(struct source *source, uint32_t events, void *data)
 {
@@ -74,7 +53,7 @@ static void on_control_close(struct rpc_conn *conn, int why, void *data)
 	vmm->control = NULL;
 }
 
-static void vmm_stop(struct hypervisor *hv)
+void vmm_stop(struct hypervisor *hv)
 {
 	struct vmm *vmm = vmm_of(hv);
 
@@ -226,26 +205,20 @@ static int vmm_start(struct loop *loop, const struct hypervisor_config *config,
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-struct request {
-	hypervisor_done done;
-	hypervisor_stage stage;
-	void *data;
-};
-
-static void on_done(const ProtobufCMessage *reply, const struct err *err, void *data)
+void vmm_on_done(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
-	struct request *request = data;
+	struct vmm_request *request = data;
 
 	request->done(err, request->data);
 	free(request);
 }
 
-static int ask(struct vmm *vmm, const struct rpc_invocation *what, rpc_done fn,
-	       const struct request *request)
+int vmm_ask(struct vmm *vmm, const struct rpc_invocation *what, rpc_done fn,
+	    const struct vmm_request *request)
 {
 	static const Google__Empty empty = GOOGLE__EMPTY__INIT;
 	struct rpc_invocation inv = *what;
-	struct request *copy;
+	struct vmm_request *copy;
 	int r;
 
 	if (!vmm->control)
@@ -268,14 +241,16 @@ static int vmm_pause(struct hypervisor *hv, hypervisor_done done, void *data)
 {
 	const struct rpc_invocation inv = {.method = "Pause"};
 
-	return ask(vmm_of(hv), &inv, on_done, &(struct request){.done = done, .data = data});
+	return vmm_ask(vmm_of(hv), &inv, vmm_on_done,
+		       &(struct vmm_request){.done = done, .data = data});
 }
 
 static int vmm_resume(struct hypervisor *hv, hypervisor_done done, void *data)
 {
 	const struct rpc_invocation inv = {.method = "Resume"};
 
-	return ask(vmm_of(hv), &inv, on_done, &(struct request){.done = done, .data = data});
+	return vmm_ask(vmm_of(hv), &inv, vmm_on_done,
+		       &(struct vmm_request){.done = done, .data = data});
 }
 
 static int vmm_attach_disk(struct hypervisor *hv, unsigned slot, const struct hypervisor_disk *disk,
@@ -291,7 +266,8 @@ static int vmm_attach_disk(struct hypervisor *hv, unsigned slot, const struct hy
 
 	request.slot = slot;
 	request.readonly = disk->readonly;
-	return ask(vmm_of(hv), &inv, on_done, &(struct request){.done = done, .data = data});
+	return vmm_ask(vmm_of(hv), &inv, vmm_on_done,
+		       &(struct vmm_request){.done = done, .data = data});
 }
 
 static int vmm_detach_disk(struct hypervisor *hv, unsigned slot, hypervisor_done done, void *data)
@@ -300,90 +276,14 @@ static int vmm_detach_disk(struct hypervisor *hv, unsigned slot, hypervisor_done
 	const struct rpc_invocation inv = {.method = "DetachDisk", .request = &request.base};
 
 	request.slot = slot;
-	return ask(vmm_of(hv), &inv, on_done, &(struct request){.done = done, .data = data});
-}
-
-/* --- sbx-share -------------------------------------------------------------------------------- */
-
-static void on_share(struct source *source, uint32_t events, void *data)
-{
-	struct vmm *vmm = data;
-	char how[64] = "ended";
-
-	source_remove(vmm->share_source);
-	vmm->share_source = NULL;
-	/* It ends by itself, with 0, where its monitor has: then the monitor's own end says why. */
-	if (spawn_reap(vmm->share_pidfd, how, sizeof(how)) != 0)
-		snprintf(vmm->share_end, sizeof(vmm->share_end), "was ended: its file server %s",
-			 how);
-	vmm->share_pid = 0;
-	vmm_stop(&vmm->hv);
-}
-
-static void on_attached(const struct err *err, void *data)
-{
-	struct vmm *vmm = data;
-
-	if (!err || vmm->share_end[0])
-		return;
-	snprintf(vmm->share_end, sizeof(vmm->share_end), "was ended: no file server: %.60s",
-		 err->msg);
-	vmm_stop(&vmm->hv);
-}
-
-static int attach_share(struct vmm *vmm, int fd)
-{
-	const struct rpc_invocation inv = {.method = "AttachShare", .fds = &fd, .n_fds = 1};
-
-	return ask(vmm, &inv, on_done, &(struct request){.done = on_attached, .data = vmm});
-}
-
-static int spawn_share(struct vmm *vmm, int fuse_fd, int control_fd, struct err *err)
-{
-	_cleanup_free_ char *program = NULL;
-	_cleanup_argv_ struct argv argv = {0};
-	int r = places_find_program("sbx-share", &program, err);
-
-	if (r < 0)
-		return r;
-	argv_add(&argv, "%s", program);
-	argv_add(&argv, "--fuse=fd:%d", argv_keep(&argv, fuse_fd));
-	argv_add(&argv, "--control=fd:%d", argv_keep(&argv, control_fd));
-	r = argv_spawn(&argv, vmm->log_fd, &vmm->share_pid, &vmm->share_pidfd, err);
-	if (r < 0)
-		return r;
-	r = loop_add_io(vmm->loop, vmm->share_pidfd, EPOLLIN, on_share, vmm, &vmm->share_source);
-	return r < 0 ? err_set_errno(err, -r, "cannot watch sbx-share") : 0;
-}
-
-static int vmm_open_share(struct hypervisor *hv, int *ret_fd, struct err *err)
-{
-	_cleanup_close_ int device = -1, names = -1, ours = -1, theirs = -1;
-	struct vmm *vmm = vmm_of(hv);
-	int pair[2], r;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return err_set_errno(err, errno, "socketpair");
-	device = pair[0];
-	names = pair[1];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return err_set_errno(err, errno, "socketpair");
-	ours = pair[0];
-	theirs = pair[1];
-	r = spawn_share(vmm, names, theirs, err);
-	if (r < 0)
-		return r;
-	r = attach_share(vmm, device);
-	if (r < 0)
-		return err_set_errno(err, -r, "cannot attach sbx-share");
-	*ret_fd = TAKE_FD(ours);
-	return 0;
+	return vmm_ask(vmm_of(hv), &inv, vmm_on_done,
+		       &(struct vmm_request){.done = done, .data = data});
 }
 
 static void on_status(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	const Vmm__StatusResponse *status = (const Vmm__StatusResponse *)reply;
-	struct request *request = data;
+	struct vmm_request *request = data;
 
 	for (size_t i = 0; status && i < status->n_stages && i < MAX_STAGES; i++)
 		request->stage(status->stages[i]->name, status->stages[i]->at_ns, request->data);
@@ -395,7 +295,8 @@ static int vmm_stages(struct hypervisor *hv, hypervisor_stage stage, void *data)
 {
 	const struct rpc_invocation inv = {.method = "Status"};
 
-	return ask(vmm_of(hv), &inv, on_status, &(struct request){.stage = stage, .data = data});
+	return vmm_ask(vmm_of(hv), &inv, on_status,
+		       &(struct vmm_request){.stage = stage, .data = data});
 }
 
 static size_t vmm_console(struct hypervisor *hv, char *buf, size_t max)

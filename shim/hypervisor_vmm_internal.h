@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What hypervisor_vmm.c (the monitor) and hypervisor_vmm_share.c (its file server) share. */
+#ifndef SHIM_HYPERVISOR_VMM_INTERNAL_H
+#define SHIM_HYPERVISOR_VMM_INTERNAL_H
+
+#include "common/rpc.h"
+#include "shim/hypervisor.h"
+
+struct console_ring;
+
+struct vmm {
+	struct hypervisor hv;
+	struct loop *loop;
+	int pidfd, ring_fd, log_fd;
+	struct source *child;
+	pid_t share_pid; /* 0: not running */
+	int share_pidfd;
+	struct source *share_source;
+	char share_end[96]; /* how it ended */
+	struct rpc_conn *control;
+	struct console_ring *ring;
+	void (*on_exit)(struct hypervisor *hv, const char *how, void *data);
+	void *data;
+};
+
+static inline struct vmm *vmm_of(struct hypervisor *hv)
+{
+	return container_of(hv, struct vmm, hv);
+}
+
+/* Who asked, and for what: an answer, or the stages of the VM's start. */
+struct vmm_request {
+	hypervisor_done done;
+	hypervisor_stage stage;
+	void *data;
+};
+
+/* Calls the monitor; fn gets its answer, and a copy of request that it must free. 0 or -errno. */
+int vmm_ask(struct vmm *vmm, const struct rpc_invocation *what, rpc_done fn,
+	    const struct vmm_request *request);
+/* Hands the answer to request->done. */
+void vmm_on_done(const ProtobufCMessage *reply, const struct err *err, void *data);
+
+void vmm_stop(struct hypervisor *hv);
+int vmm_open_share(struct hypervisor *hv, int *ret_fd, struct err *err);
+
+#endif
