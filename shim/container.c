@@ -98,8 +98,9 @@ static int read_bundle(struct container *container, struct err *err)
 		return 0;
 	/* The init has been the agent: neighbours could read in its memory what the agent knows of them. */
 	if (!container->shim->own_pod && spec_annotation(container->spec, "sbx.init"))
-		return err_set(err, EINVAL,
-			       "config.json: annotations: sbx.init: only `sbx run` has pods with an init");
+		return err_set(
+			err, EINVAL,
+			"config.json: annotations: sbx.init: only `sbx run` has pods with an init");
 	container->spec->shares.prefix = container->id;
 	container->spec->id = container->id;
 	container->spec->bundle = container->bundle;

@@ -46,6 +46,7 @@ struct hypervisor_config {
 	uint64_t memory;  /* bytes */
 	unsigned cpus;
 	unsigned slots; /* disk slots in all; the first n_disks are filled */
+	bool net_slot, share_slot;
 	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
 	size_t n_disks;
 	struct hypervisor_net net;

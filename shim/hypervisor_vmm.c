@@ -97,6 +97,10 @@ static void build_command(struct argv *argv, const struct hypervisor_config *con
 		argv_add(argv, "--disk=fd:%d%s", argv_keep(argv, config->disks[i].fd),
 			 config->disks[i].readonly ? ",ro" : "");
 	argv_add(argv, "--slots=%u", config->slots);
+	if (!config->net_slot)
+		argv_add(argv, "--no-net");
+	if (!config->share_slot)
+		argv_add(argv, "--no-share");
 	argv_add(argv, "--vsock-dir=fd:%d", argv_keep(argv, config->vsock_dirfd));
 	argv_add(argv, "--control=fd:%d", argv_keep(argv, control_fd));
 	argv_add(argv, "--console-ring=fd:%d", argv_keep(argv, ring_fd));

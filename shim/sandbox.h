@@ -30,6 +30,9 @@ struct sandbox_config {
 	bool debug;
 	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
 	size_t n_disks;
+	bool shares; /* the first container has shared folders */
+	/* No container will join it: what the first one does not need, the guest need not look at. */
+	bool alone;
 	struct hypervisor_net net;
 	const Agent__UpdateNetworkRequest *network; /* outlives the sandbox; NULL: none */
 	int pod_dirfd;

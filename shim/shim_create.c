@@ -43,6 +43,8 @@ static int read_config(const struct shim *shim, const struct container *containe
 		.cpus = size.cpus,
 		.disks = {{.fd = container->image_fd, .readonly = !container->rootfs.writable}},
 		.n_disks = container->image_fd >= 0,
+		.alone = shim->own_pod,
+		.shares = container->shares.n,
 		.pod_dirfd = shim->pod->dirfd,
 		.pod_path = shim->pod->path,
 		.log_fd = shim->log_fd,

@@ -19,7 +19,7 @@ struct raw {
 		*console_file;
 	uint64_t memory, cpus, slots;
 	struct opt_list disks;
-	bool console_stdout, debug, help, version;
+	bool no_net, no_share, console_stdout, debug, help, version;
 };
 
 #define AT(member) offsetof(struct raw, member)
@@ -37,6 +37,8 @@ static const struct opt options[] = {
 	 "a disk for the next slot, the first is slot 0; repeatable", 0, 0},
 	{0, "slots", OPT_UINT, AT(slots), "N", "disk slots, 0 to 12 (default: 4)", 0,
 	 CONFIG_MAX_SLOTS},
+	{0, "no-net", OPT_FLAG, AT(no_net), NULL, "no slot for a network", 0, 0},
+	{0, "no-share", OPT_FLAG, AT(no_share), NULL, "no slot for shared folders", 0, 0},
 	{0, "vsock-dir", OPT_STRING, AT(vsock_dir), "DIR",
 	 "where the sockets of virtio-vsock are; without it the guest has none", 0, 0},
 	{0, "control", OPT_STRING, AT(control), "SOCKET",
@@ -185,6 +187,8 @@ int config_parse(int argc, char **argv, struct config *ret, struct err *err)
 	config.memory = raw.memory;
 	config.cpus = raw.cpus;
 	config.slots = raw.slots;
+	config.no_net = raw.no_net;
+	config.no_share = raw.no_share;
 	config.console_stdout = raw.console_stdout;
 	config.debug = raw.debug;
 	r = convert_files(&raw, &config, err);

@@ -35,7 +35,8 @@ struct config {
 	const char *cmdline;
 	uint64_t memory; /* bytes, whole pages */
 	unsigned cpus;
-	unsigned slots; /* disk slots, parked ones included */
+	bool no_net, no_share; /* the guest has no slot for them */
+	unsigned slots;        /* disk slots, parked ones included */
 	unsigned n_disks;
 	struct config_disk disks[CONFIG_MAX_SLOTS];
 	bool console_stdout;

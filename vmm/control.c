@@ -220,6 +220,8 @@ static void handle_attach_share(struct rpc_call *call, const ProtobufCMessage *r
 
 	if (fd < 0)
 		fail(call, EINVAL, "no descriptor came with the request");
+	else if (!fs)
+		fail(call, ENOENT, "this machine has no share slot");
 	else if (virtio_fs_attach(fs, fd, &err) < 0)
 		rpc_fail(call, &err);
 	else

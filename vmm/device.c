@@ -18,22 +18,24 @@ static void add_virtio(struct device_table *table, enum device_kind kind, unsign
 }
 
 /* A place is kept for what is left out, so that the others' addresses do not depend on it. */
-void device_table_plan(struct device_table *table, bool vsock, unsigned disks)
+void device_table_plan(struct device_table *table, const struct device_choice *choice)
 {
 	unsigned place = 0;
 
 	*table = (struct device_table){.n = 1};
 	table->slots[0] = (struct device_slot){
 		.kind = DEVICE_SERIAL, .base = DEVICE_SERIAL_PORT, .gsi = DEVICE_SERIAL_GSI};
-	if (vsock)
+	if (choice->vsock)
 		add_virtio(table, DEVICE_VSOCK, 0, place);
 	place++;
 	add_virtio(table, DEVICE_RNG, 0, place++);
-	for (unsigned i = 0; i < disks; i++)
+	for (unsigned i = 0; i < choice->disks; i++)
 		add_virtio(table, DEVICE_BLK, i, place++);
-	for (unsigned i = 0; i < NET_MAX_SLOTS; i++)
-		add_virtio(table, DEVICE_NET, i, place++);
-	add_virtio(table, DEVICE_FS, 0, place);
+	for (unsigned i = 0; i < NET_MAX_SLOTS; i++, place++)
+		if (choice->net)
+			add_virtio(table, DEVICE_NET, i, place);
+	if (choice->share)
+		add_virtio(table, DEVICE_FS, 0, place);
 }
 
 int device_table_cmdline(const struct device_table *table, char *buf, size_t size)

@@ -57,8 +57,14 @@ struct device_table {
 	unsigned n;
 };
 
-/* Pure. disks is at most CONFIG_MAX_SLOTS. */
-void device_table_plan(struct device_table *table, bool vsock, unsigned disks);
+/* Which of the optional devices there are; disks is at most CONFIG_MAX_SLOTS. */
+struct device_choice {
+	bool vsock, net, share;
+	unsigned disks;
+};
+
+/* Pure. */
+void device_table_plan(struct device_table *table, const struct device_choice *choice);
 
 /* The virtio devices as kernel parameters, each with a blank before it. -ENOSPC, or the length. */
 int device_table_cmdline(const struct device_table *table, char *buf, size_t size);

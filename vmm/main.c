@@ -318,6 +318,12 @@ static void teardown(struct vmm *vmm)
 
 static int run_stages(struct vmm *vmm, struct err *err)
 {
+	const struct device_choice choice = {
+		.vsock = vmm->config.vsock_dir.given,
+		.disks = vmm->config.slots,
+		.net = !vmm->config.no_net,
+		.share = !vmm->config.no_share,
+	};
 	uint64_t entry = 0;
 	int r;
 
@@ -331,7 +337,7 @@ static int run_stages(struct vmm *vmm, struct err *err)
 	if (r < 0)
 		return r;
 	stage_mark(STAGE_CREATED);
-	device_table_plan(&vmm->table, vmm->files.vsock_dir >= 0, vmm->config.slots);
+	device_table_plan(&vmm->table, &choice);
 	r = stage_load(vmm, &entry, err);
 	if (r < 0)
 		return r;

@@ -38,7 +38,8 @@ Test(config, takes_what_an_owner_passes)
 	int r = PARSE(&config, &err, "--kvm=fd:3", "--kernel=fd:4", "--initrd", "fd:5", "--memory",
 		      "2G", "--cpus", "32", "--disk", "fd:6,ro", "--disk=/a,b,ro", "--disk", "c,",
 		      "--slots", "12", "--vsock-dir", "fd:7", "--control", "fd:8", "--console-ring",
-		      "fd:9", "--console-file", "/x", "--console-stdout", "--cmdline", "quiet");
+		      "fd:9", "--console-file", "/x", "--console-stdout", "--cmdline", "quiet",
+		      "--no-net");
 
 	cr_assert_eq(r, 0, "%s", err.msg);
 	cr_assert_eq(config.kvm.fd, 3);
@@ -46,6 +47,8 @@ Test(config, takes_what_an_owner_passes)
 	cr_assert_eq(config.memory, 2ull << 30);
 	cr_assert_eq(config.cpus, 32);
 	cr_assert_eq(config.slots, 12);
+	cr_assert(config.no_net);
+	cr_assert_not(config.no_share);
 	cr_assert_eq(config.n_disks, 3);
 	cr_assert_eq(config.disks[0].file.fd, 6);
 	cr_assert(config.disks[0].readonly);

@@ -227,22 +227,25 @@ Test(console_ring, refuses_what_is_no_ring)
 
 Test(device_table, addresses_do_not_depend_on_what_is_left_out)
 {
+	const struct device_choice everything = {true, true, true, 12},
+				   little = {.share = true, .disks = 1};
 	struct device_table all, some;
 	char text[1024];
 
-	device_table_plan(&all, true, 12);
-	device_table_plan(&some, false, 1);
+	device_table_plan(&all, &everything);
+	device_table_plan(&some, &little);
 	cr_assert_eq(all.n, 17);
 	cr_assert_eq(all.slots[all.n - 1].gsi, 20);
 	cr_assert_leq(all.slots[all.n - 1].gsi, DEVICE_GSI_LAST);
 	cr_assert_eq(some.slots[1].kind, DEVICE_RNG);
 	cr_assert_eq(some.slots[1].base, all.slots[2].base);
 	cr_assert_eq(some.slots[2].base, all.slots[3].base);
+	cr_assert_eq(some.n, 4);
+	cr_assert_eq(some.slots[3].kind, DEVICE_FS);
 	cr_assert_gt(device_table_cmdline(&all, text, sizeof(text)), 0);
 	cr_assert_eq(device_table_cmdline(&some, text, sizeof(text)), (int)strlen(text));
 	cr_assert_str_eq(text, " virtio_mmio.device=4K@0xd0001000:6"
 			       " virtio_mmio.device=4K@0xd0002000:7"
-			       " virtio_mmio.device=4K@0xd0003000:8"
 			       " virtio_mmio.device=4K@0xd0004000:9");
 	cr_assert_lt(device_table_cmdline(&all, text, 64), 0);
 }
