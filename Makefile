@@ -174,6 +174,15 @@ asan-vm: ## the same for sanitizer builds: the agent, and sbx run
 	$(MAKE) $(ASAN) all helpers
 	tests/integration/run --asan 12-agent.sh 20-run.sh
 
+# Static programs: they also run inside.
+bench_tools := $(B)/tests/bench/timed $(B)/tests/bench/first
+$(B)/tests/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+.PHONY: bench
+bench: all $(bench_tools) ## what it costs, beside runc, crun and QEMU, in virtual time
+	tests/bench/run
+
 test: deps ## everything, with the budgets of a CI run
 	tests/run
 
@@ -203,7 +212,7 @@ $(B)/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $(B)/lib$(firstword $(subst _, ,$(1))
 endef
 $(foreach f,$(fuzzers),$(eval $(call fuzzer,$(f))))
 
-sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/integration/*.[ch] tests/conformance/*.[ch])
+sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/integration/*.[ch] tests/conformance/*.[ch] tests/bench/*.[ch])
 fmt: ## format the sources in place
 	clang-format -i $(sources)
 fmt-check: ## fail where clang-format would change a line
