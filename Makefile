@@ -30,8 +30,8 @@ CFLAGS   += -std=gnu17 -g $(HARDEN) $(WARN) -fPIE -ffunction-sections -fdata-sec
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SAN)
 
 rooms    := common vmm agent shim
-programs := sbx-vmm sbx-share sbx-agent containerd-shim-sbx-v2 sbx
-mains    := vmm/main.c vmm/share_main.c agent/main.c shim/shim_main.c shim/cli_main.c
+programs := sbx-vmm sbx-share sbx-agent containerd-shim-sbx-v2 sbx sbx-oci
+mains    := vmm/main.c vmm/share_main.c agent/main.c shim/shim_main.c shim/cli_main.c shim/oci_main.c
 main_of   = $(B)/obj/$(patsubst %.c,%.o,$(1))
 protos   := $(patsubst proto/%.proto,%,$(wildcard proto/*.proto))
 objs      = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(mains),$(wildcard $(1)/*.c)))
@@ -102,6 +102,8 @@ $(B)/bin/sbx-share: $(call main_of,vmm/share_main.c) $(B)/libvmm.a $(base)
 $(B)/bin/containerd-shim-sbx-v2: $(call main_of,shim/shim_main.c) $(B)/libshim.a $(base)
 	$(link) $(LIBS_shim)
 $(B)/bin/sbx: $(call main_of,shim/cli_main.c) $(B)/libshim.a $(base)
+	$(link) $(LIBS_shim)
+$(B)/bin/sbx-oci: $(call main_of,shim/oci_main.c) $(B)/libshim.a $(base)
 	$(link) $(LIBS_shim)
 # The guest holds nothing but the agent, so it is static; a sanitizer's runtime cannot be.
 AGENT_STATIC ?= -static-pie

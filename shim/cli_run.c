@@ -126,6 +126,8 @@ static int run(struct run *run, uint64_t begin_ns, struct err *err)
 	if (r < 0)
 		return r;
 	r = cli_spawn_shim(run->pod, run->options.debug, &shim, err);
+	if (r == 0)
+		r = cli_sandbox(&shim, "Hold", NULL, err);
 	if (r < 0 && run->pod->lock_fd >= 0)
 		pod_dir_remove(run->pod, NULL);
 	if (r < 0)

@@ -99,6 +99,5 @@ int cli_spawn_shim(struct pod_dir *pod, bool debug, struct cli_shim *ret, struct
 	/* The lock is the shim's from here on. */
 	close_fd(&pod->lock_fd);
 	close_fd(&theirs);
-	r = cli_shim_open(TAKE_FD(ours), ret, err);
-	return r < 0 ? r : cli_sandbox(ret, "Hold", NULL, err);
+	return cli_shim_open(TAKE_FD(ours), ret, err);
 }

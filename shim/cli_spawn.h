@@ -10,8 +10,8 @@
 #include "shim/pod_dir.h"
 
 /*
- * Hands pod's lock to a new shim and holds the pod: it ends when the connection does. On failure the
- * lock is ours still, or the shim has ended or is about to.
+ * Hands pod's lock to a new shim, which ends when the connection does before a container was made. On
+ * failure the lock is ours still, or the shim has ended or is about to.
  */
 int cli_spawn_shim(struct pod_dir *pod, bool debug, struct cli_shim *ret, struct err *err);
 

@@ -76,9 +76,26 @@ void container_log_notes(const struct spec *spec)
 			 spec->doc.noted[i]->why);
 }
 
+/* A namespace_scope's find; the name may have to outlive the container that it is of. */
+static const char *stands_for(pid_t pid, void *data)
+{
+	struct container *container = data;
+	const struct container *other = shim_find_stood_for(container->shim, pid);
+	char *id;
+
+	if (!other || other->sandbox)
+		return other ? "" : NULL;
+	id = json_doc_alloc(&container->spec->doc, 1, strlen(other->id) + 1);
+	return id ? strcpy(id, other->id) : NULL;
+}
+
 static int read_bundle(struct container *container, struct err *err)
 {
-	pid_t pod = container->shim->sandbox.hv ? container->shim->sandbox.hv->pid : 0;
+	struct namespace_scope scope = {
+		.pod = container->shim->sandbox.hv ? container->shim->sandbox.hv->pid : 0,
+		.find = stands_for,
+		.data = container,
+	};
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	size_t size;
 	int r;
@@ -105,7 +122,7 @@ static int read_bundle(struct container *container, struct err *err)
 	container->spec->id = container->id;
 	container->spec->bundle = container->bundle;
 	container->spec->resolve_namespace = namespace_resolve;
-	container->spec->resolve_data = &pod;
+	container->spec->resolve_data = &scope;
 	r = spec_guest_build(container->spec, &container->guest_spec, err);
 	container->spec->resolve_data = NULL;
 	return r;

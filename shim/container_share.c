@@ -23,7 +23,7 @@ static int open_one(struct container *container, const struct spec_share *share,
 	item->name = strdup(share->name);
 	if (!item->name)
 		return err_set(err, ENOMEM, "out of memory");
-	fd = share_open(path, share->readonly, share->recursive, err);
+	fd = share_clone(path, share->readonly, share->recursive, err);
 	if (fd < 0) {
 		free(TAKE_PTR(item->name));
 		return fd;

@@ -22,32 +22,46 @@ static const char *const type_keys[] = {
 	"io.kubernetes.cri-o.ContainerType",
 };
 
+static int choose(const char *text, const char *key, char ret[POD_ID_MAX + 1], struct err *err)
+{
+	if (!pod_id_is_valid(text))
+		return err_set(err, EINVAL, "config.json: annotation %s: not a valid id", key);
+	snprintf(ret, POD_ID_MAX + 1, "%s", text);
+	return 0;
+}
+
 int group_of(const char *config, size_t size, const char *id, char ret[POD_ID_MAX + 1],
 	     struct err *err)
 {
 	json_error_t error;
 	json_t *root = json_loadb(config, size, JSON_REJECT_DUPLICATES, &error), *annotations;
-	const char *group = id;
+	const char *text = NULL;
 	int r = 0;
 
 	if (!root)
 		return err_set(err, EINVAL, "config.json: line %d: %s", error.line, error.text);
 	annotations = json_object_get(root, "annotations");
-	for (size_t i = 0; i < ARRAY_SIZE(group_keys); i++) {
-		const char *text = json_string_value(json_object_get(annotations, group_keys[i]));
-
-		if (!text)
-			continue;
-		group = text;
-		if (!pod_id_is_valid(text))
-			r = err_set(err, EINVAL, "config.json: annotation %s: not a valid id",
-				    group_keys[i]);
-		break;
+	snprintf(ret, POD_ID_MAX + 1, "%s", id);
+	for (size_t i = 0; i < ARRAY_SIZE(group_keys) && !text; i++) {
+		text = json_string_value(json_object_get(annotations, group_keys[i]));
+		if (text)
+			r = choose(text, group_keys[i], ret, err);
 	}
-	if (r == 0)
-		snprintf(ret, POD_ID_MAX + 1, "%s", group);
 	json_decref(root);
 	return r;
+}
+
+int group_of_spec(const struct spec *spec, const char *id, char ret[POD_ID_MAX + 1],
+		  struct err *err)
+{
+	snprintf(ret, POD_ID_MAX + 1, "%s", id);
+	for (size_t i = 0; i < ARRAY_SIZE(group_keys); i++) {
+		const char *text = spec_annotation(spec, group_keys[i]);
+
+		if (text)
+			return choose(text, group_keys[i], ret, err);
+	}
+	return 0;
 }
 
 bool group_is_sandbox(const struct spec *spec)

@@ -21,6 +21,10 @@ int group_of(const char *config, size_t size, const char *id, char ret[POD_ID_MA
 
 struct spec;
 
+/* The same from a spec that has been parsed. */
+int group_of_spec(const struct spec *spec, const char *id, char ret[POD_ID_MAX + 1],
+		  struct err *err);
+
 /* Whether the container stands for its pod and runs nothing itself: CRI's sandbox container. */
 bool group_is_sandbox(const struct spec *spec);
 

@@ -14,25 +14,49 @@ static const struct {
 	{"pid", "pid"}, {"network", "net"}, {"ipc", "ipc"}, {"uts", "uts"}, {"time", "time"},
 };
 
-bool namespace_is_of(pid_t pid, const char *type, const char *path)
+pid_t namespace_owner(const char *type, const char *path)
 {
-	for (size_t i = 0; pid > 0 && i < ARRAY_SIZE(files); i++) {
-		char own[64];
+	const char *file = NULL;
+	char own[64];
+	int pid = 0;
 
-		snprintf(own, sizeof(own), "/proc/%d/ns/%s", pid, files[i].file);
-		if (strcmp(type, files[i].type) == 0 && strcmp(path, own) == 0)
-			return true;
-	}
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (strcmp(type, files[i].type) == 0)
+			file = files[i].file;
+	if (!file || sscanf(path, "/proc/%9d/", &pid) != 1 || pid <= 0)
+		return 0;
+	snprintf(own, sizeof(own), "/proc/%d/ns/%s", pid, file);
+	return strcmp(path, own) == 0 ? pid : 0;
+}
+
+/* As find of the scope, for the pod's own process too. */
+static const char *find_container(const struct namespace_scope *scope, const char *type,
+				  const char *path)
+{
+	pid_t pid = namespace_owner(type, path);
+
+	if (pid == 0)
+		return NULL;
+	if (pid == scope->pod)
+		return "";
+	return scope->find ? scope->find(pid, scope->data) : NULL;
+}
+
+bool namespace_is_in(const struct namespace_scope *scope, const char *type, const char *path)
+{
+	return find_container(scope, type, path) != NULL;
 }
 
 int namespace_resolve(const char *type, const char *path, const char **ret, void *data,
 		      struct err *err)
 {
+	const char *id = find_container(data, type, path);
+
 	/* A network namespace of the host is what the pod's network is joined to (shim_create.c). */
-	if (strcmp(type, "network") == 0 || namespace_is_of(*(const pid_t *)data, type, path)) {
-		*ret = "";
-		return 0;
-	}
-	return err_set(err, EINVAL, "%.128s is the host's, not this pod's", path);
+	if (!id && strcmp(type, "network") == 0)
+		id = "";
+	if (!id)
+		return err_set(err, EINVAL, "%.128s is the host's, not this pod's", path);
+	*ret = id;
+	return 0;
 }

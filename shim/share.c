@@ -38,7 +38,7 @@ static int clone_mount(const char *path, bool readonly, bool recursive)
 	return TAKE_FD(fd);
 }
 
-int share_open(const char *path, bool readonly, bool recursive, struct err *err)
+int share_clone(const char *path, bool readonly, bool recursive, struct err *err)
 {
 	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
 	struct stat st;

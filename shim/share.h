@@ -20,7 +20,7 @@ typedef void (*share_done)(const struct err *err, void *data);
 
 /* Opens a file or directory of the host for share_add(): O_PATH, with its submounts where recursive
  * and without them otherwise, as far as our rights go. Returns the fd. */
-int share_open(const char *path, bool readonly, bool recursive, struct err *err);
+int share_clone(const char *path, bool readonly, bool recursive, struct err *err);
 
 /* Starts sbx-share where it does not run yet. */
 int share_create(struct loop *loop, struct hypervisor *hv, struct share **ret, struct err *err);

@@ -17,6 +17,7 @@
 #include "shim/record.h"
 #include "shim/sandbox.h"
 
+struct container;
 struct loop;
 struct publisher;
 struct source;
@@ -42,7 +43,9 @@ struct client {
 	struct list link;
 	struct shim *shim;
 	struct rpc_conn *conn;
-	bool holds; /* the pod ends with this connection */
+	bool holds;                     /* the pod ends with this connection */
+	pid_t pid;                      /* of the peer; 0: not known */
+	char waits_for[POD_ID_MAX + 1]; /* the container whose end it asked for last */
 };
 
 /* A namespace that is sbx's own. */
@@ -60,6 +63,10 @@ void shim_shut_down(struct shim *shim, const char *why);
 /* A free disk slot of the VM, which is then taken; -1: none. Freeing also empties the slot. */
 int shim_take_slot(struct shim *shim);
 void shim_free_slot(struct shim *shim, int slot);
+
+/* The container that the process pid of the host stands for: it has a connection to us, on which it
+ * waits for that container. NULL: none. */
+struct container *shim_find_stood_for(struct shim *shim, pid_t pid);
 
 /* Writes the record, where the pod has one. */
 void shim_save_record(struct shim *shim);

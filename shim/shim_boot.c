@@ -213,15 +213,21 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 	_cleanup_free_ char *address = NULL;
 	char group[POD_ID_MAX + 1];
 	pid_t pid;
-	int r = shim_find_group(as_given, ".", group, err);
+	bool chosen = getenv(SHIM_ENV_LOCK) != NULL;
+	int r = 0;
 
+	/* Who hands the pod's lock over has chosen the pod, and reads the address in its directory. */
+	if (chosen)
+		snprintf(group, sizeof(group), "%s", as_given->id);
+	else
+		r = shim_find_group(as_given, ".", group, err);
 	flags->id = group;
 	if (r == 0)
 		r = bind_socket(flags, &listen_fd, &address, err);
 	if (!address)
 		return r;
 	/* The bundle is our working directory; it gets the address that containerd reads back. */
-	if (r >= 0 && strcmp(flags->namespace, SHIM_OWN_NAMESPACE) != 0)
+	if (r >= 0 && !chosen)
 		r = write_address(AT_FDCWD, address, err) < 0 ? -EIO : r;
 	if (r == 0)
 		r = open_pod(flags, &pod, err);
@@ -236,7 +242,8 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 		return err_set_errno(err, errno, "cannot fork");
 	if (pid == 0) {
 		*ret_daemon = true;
-		open_containerd_log();
+		if (!chosen)
+			open_containerd_log();
 		set_oom_score();
 		return run_daemon(TAKE_PTR(pod), TAKE_FD(listen_fd), TAKE_FD(client_fd), log_fd);
 	}

@@ -98,12 +98,13 @@ static int open_network(struct shim *shim, const struct container *container, un
 }
 
 /* And a later one's must be the same. */
-static int check_network(const struct shim *shim, const struct container *container,
-			 struct err *err)
+static int check_network(struct shim *shim, const struct container *container, struct err *err)
 {
 	const char *path = network_path(container);
+	pid_t owner = path ? namespace_owner("network", path) : 0;
 
-	if (!path || namespace_is_of(shim->record.vmm_pid, "network", path))
+	/* A container's own, in the guest, is the agent's to find. */
+	if (!path || (owner && (owner == shim->record.vmm_pid || shim_find_stood_for(shim, owner))))
 		return 0;
 	return net_check_namespace(&shim->net, path, err);
 }

@@ -67,6 +67,14 @@ static void on_client_close(struct rpc_conn *conn, int why, void *data)
 		shim_shut_down(shim, "its client went away");
 }
 
+static pid_t peer_pid(int fd)
+{
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 ? 0 : cred.pid;
+}
+
 static int add_client(struct shim *shim, int fd)
 {
 	struct client *client = calloc(1, sizeof(*client));
@@ -84,6 +92,7 @@ static int add_client(struct shim *shim, int fd)
 		return -ENOMEM;
 	}
 	client->shim = shim;
+	client->pid = peer_pid(fd);
 	list_init(&client->link);
 	r = rpc_conn_create(shim->loop, fd, &config, &client->conn);
 	if (r < 0) {
@@ -110,6 +119,19 @@ static void on_listener(struct source *source, uint32_t events, void *data)
 			log_warn("a connection could not be served");
 		}
 	}
+}
+
+struct container *shim_find_stood_for(struct shim *shim, pid_t pid)
+{
+	struct list *it, *tmp;
+
+	list_for_each_safe (it, tmp, &shim->clients) {
+		const struct client *client = list_entry(it, struct client, link);
+
+		if (client->pid == pid && client->waits_for[0])
+			return container_find(shim, client->waits_for);
+	}
+	return NULL;
 }
 
 /* --- the pod ---------------------------------------------------------------------------------- */

@@ -111,7 +111,10 @@ static void handle_wait(struct rpc_call *call, const ProtobufCMessage *msg, void
 	const Task__WaitRequest *req = (const Task__WaitRequest *)msg;
 	struct shim *shim = task_shim(data);
 	struct process *process = find_process(shim, req->id, req->exec_id, call);
+	struct client *client = data;
 
+	if (process)
+		snprintf(client->waits_for, sizeof(client->waits_for), "%s", req->id);
 	if (process && shim->sandbox.state == SANDBOX_DEAD && shim->sandbox.why.code)
 		rpc_fail(call, &shim->sandbox.why);
 	else if (process)

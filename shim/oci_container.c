@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/oci_container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "shim/host_cgroup.h"
+#include "shim/oci_pod.h"
+#include "shim/oci_store.h"
+
+#define STANDIN_WAIT_MS 2000
+
+static int ask_state(struct oci_container *container)
+{
+	Task__StateRequest request = TASK__STATE_REQUEST__INIT;
+	ProtobufCMessage *reply = NULL;
+	int r;
+
+	request.id = (char *)(uintptr_t)container->record.id;
+	r = cli_task(&container->shim, "State", &request.base, NULL, 0, &reply, NULL);
+	if (r < 0)
+		return r;
+	container->status = ((Task__StateResponse *)reply)->status;
+	protobuf_c_message_free_unpacked(reply, NULL);
+	return 0;
+}
+
+int oci_container_open(const struct oci *oci, const char *id, struct oci_container *ret,
+		       struct err *err)
+{
+	int r;
+
+	*ret = (struct oci_container){.status = TASK__STATUS__STOPPED};
+	r = oci_store_read(oci->root, id, &ret->record, err);
+	if (r < 0)
+		return r;
+	r = oci_pod_connect(oci, ret->record.pod, &ret->shim, NULL);
+	if (r == 0)
+		r = ask_state(ret);
+	/* Also where a later pod of that name has not heard of it. */
+	if (r < 0)
+		cli_shim_close(&ret->shim);
+	return 0;
+}
+
+int oci_container_open_running(const struct oci *oci, const char *id, struct oci_container *ret,
+			       struct err *err)
+{
+	int r = oci_container_open(oci, id, ret, err);
+
+	if (r == 0 && ret->status == TASK__STATUS__STOPPED)
+		return err_set(err, ESRCH, "container %s is not running", id);
+	return r;
+}
+
+void oci_container_close(struct oci_container *container)
+{
+	cli_shim_close(&container->shim);
+	oci_record_finish(&container->record);
+	*container = (struct oci_container){0};
+}
+
+const char *oci_container_status(const struct oci_container *container)
+{
+	static const char *const names[] = {
+		[TASK__STATUS__UNKNOWN] = "stopped", [TASK__STATUS__CREATED] = "created",
+		[TASK__STATUS__RUNNING] = "running", [TASK__STATUS__STOPPED] = "stopped",
+		[TASK__STATUS__PAUSED] = "paused",   [TASK__STATUS__PAUSING] = "paused",
+	};
+
+	if (container->record.pid == 0 && container->status != TASK__STATUS__STOPPED)
+		return "creating";
+	return (unsigned)container->status < ARRAY_SIZE(names) ? names[container->status]
+							       : "stopped";
+}
+
+/* It hears of the end as we do; where it does not, it is not to outlive the container. */
+static void end_standin(const struct oci_record *record)
+{
+	for (int ms = 0; oci_standin_is_alive(record); ms += 10) {
+		if (ms == STANDIN_WAIT_MS)
+			kill(record->pid, SIGKILL);
+		if (ms == 2 * STANDIN_WAIT_MS)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+}
+
+int oci_container_delete(const struct oci *oci, struct oci_container *container, struct err *err)
+{
+	const struct oci_record *record = &container->record;
+	Task__DeleteRequest request = TASK__DELETE_REQUEST__INIT;
+	char path[PATH_MAX];
+	int r = 0;
+
+	request.id = (char *)(uintptr_t)record->id;
+	if (container->shim.conn) {
+		r = cli_task(&container->shim, "Delete", &request.base, NULL, 0, NULL, err);
+		/* A shim that has gone meanwhile took the container with it. */
+		if (r < 0 && r != -ENOENT && !container->shim.lost)
+			return r;
+		oci_pod_release(&container->shim, record->id);
+	}
+	end_standin(record);
+	if (record->cgroups_path && host_cgroup_path(record->cgroups_path, path, NULL) == 0)
+		host_cgroup_remove(path);
+	oci_pod_sweep(oci, record->pod);
+	oci_store_remove(oci->root, record->id);
+	return 0;
+}
+
+int oci_write_pid_file(const char *path, pid_t pid, struct err *err)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	_cleanup_close_ int dirfd = -1;
+	_cleanup_free_ char *dir = NULL;
+	char text[16];
+	int r;
+
+	if (!path)
+		return 0;
+	dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("./");
+	if (!dir)
+		return err_set(err, ENOMEM, "out of memory");
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(text, sizeof(text), "%d", pid);
+	r = dirfd < 0 ? -errno
+		      : io_write_atomic(dirfd, slash ? slash + 1 : path, text, strlen(text), 0644);
+	return r < 0 ? err_set_errno(err, -r, "--pid-file %s", path) : 0;
+}

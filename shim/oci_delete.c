@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sbx-oci delete: what is left of a container that has stopped, or, with --force, of any. */
+#include <errno.h>
+#include <signal.h>
+
+#include "shim/oci_container.h"
+#include "shim/oci_pod.h"
+#include "shim/oci_store.h"
+
+#define KILL_WAIT_MS 10000
+
+struct delete_options {
+	bool force;
+};
+
+static const struct opt rows[] = {
+	CLI_OPT(delete_options, 'f', "force", FLAG, force, NULL, "kill it where it runs"),
+};
+
+static const struct opts_spec spec =
+	CLI_OPTS("sbx-oci delete [options] CONTAINER", rows, .permute = true);
+
+static int kill_and_wait(struct oci_container *container, struct err *err)
+{
+	const char *id = container->record.id;
+	uint32_t status;
+	int r = cli_task_kill(&container->shim, id, "", SIGKILL, err);
+
+	if (r == 0 || r == -ENOENT)
+		r = cli_task_wait(&container->shim, id, KILL_WAIT_MS, &status, err);
+	return container->shim.lost || r == -ENOENT ? 0 : r;
+}
+
+/* A container whose making was cut short may have no record; its own pod is the best guess. */
+static int delete_remains(const struct oci *oci, const char *id)
+{
+	oci_pod_sweep(oci, id);
+	oci_store_remove(oci->root, id);
+	return 0;
+}
+
+static int run(const struct oci *oci, int argc, char **argv, struct err *err)
+{
+	_cleanup_oci_container_ struct oci_container container = {0};
+	struct delete_options o = {0};
+	int first, r = oci_parse(&oci_delete_verb, argc, argv, &o, 1, 1, &first, err);
+
+	if (r < 0)
+		return r;
+	r = oci_container_open(oci, argv[first], &container, err);
+	if (r < 0 && o.force && pod_id_is_valid(argv[first]))
+		return delete_remains(oci, argv[first]);
+	if (r < 0)
+		return r;
+	if (container.status == TASK__STATUS__RUNNING || container.status == TASK__STATUS__PAUSED) {
+		if (!o.force)
+			return err_set(err, EBUSY,
+				       "cannot delete container %s that is not stopped: %s",
+				       argv[first], oci_container_status(&container));
+		r = kill_and_wait(&container, err);
+	}
+	return r < 0 ? r : oci_container_delete(oci, &container, err);
+}
+
+const struct oci_verb oci_delete_verb = {
+	.name = "delete",
+	.help = "delete a container",
+	.opts = &spec,
+	.run = run,
+};

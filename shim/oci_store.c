@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/oci_store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "shim/pod_dir.h"
+
+#define STATE "state.json"
+
+static int open_dir(int dirfd, const char *path)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The container's directory; id has been checked. */
+static int open_container(const char *root, const char *id)
+{
+	_cleanup_close_ int rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return rootfd < 0 ? -errno : open_dir(rootfd, id);
+}
+
+int oci_store_create(const char *root, const char *id, struct err *err)
+{
+	_cleanup_close_ int rootfd = -1;
+	int r;
+
+	if (!pod_id_is_valid(id))
+		return err_set(err, EINVAL,
+			       "%.100s: not a valid id: up to %d letters and digits, with single "
+			       "._- between them",
+			       id, POD_ID_MAX);
+	r = io_mkdirs(root, 0700);
+	rootfd = r < 0 ? r : open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rootfd < 0)
+		return err_set_errno(err, r < 0 ? -r : errno, "--root %s", root);
+	if (mkdirat(rootfd, id, 0700) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return err_set(err, EEXIST, "container with id %s exists already", id);
+	return err_set_errno(err, errno, "%s/%s", root, id);
+}
+
+int oci_store_write(const char *root, const struct oci_record *record, struct err *err)
+{
+	_cleanup_close_ int dirfd = open_container(root, record->id);
+	_cleanup_free_ char *text = NULL;
+	int r = dirfd < 0 ? dirfd : oci_record_encode(record, &text);
+
+	if (r == 0)
+		r = io_write_atomic(dirfd, STATE, text, strlen(text), 0600);
+	return r < 0 ? err_set_errno(err, -r, "%s/%s/" STATE, root, record->id) : 0;
+}
+
+int oci_store_read(const char *root, const char *id, struct oci_record *ret, struct err *err)
+{
+	_cleanup_close_ int dirfd = pod_id_is_valid(id) ? open_container(root, id) : -ENOENT;
+	_cleanup_oci_record_ struct oci_record record = {0};
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	int r = dirfd < 0 ? dirfd : io_read_file(dirfd, STATE, OCI_RECORD_MAX_BYTES, &text, &size);
+
+	if (r == -ENOENT)
+		return err_set(err, ENOENT, "container %.100s does not exist", id);
+	if (r < 0)
+		return err_set_errno(err, -r, "%s/%s/" STATE, root, id);
+	r = oci_record_parse(text, size, &record, err);
+	if (r < 0)
+		return err_wrap(err, "%s/%s", root, id);
+	if (strcmp(record.id, id) != 0 || !pod_id_is_valid(record.pod))
+		return err_set(err, EINVAL, "%s/%s/" STATE ": not this container's", root, id);
+	*ret = record;
+	record = (struct oci_record){0};
+	return 0;
+}
+
+void oci_store_remove(const char *root, const char *id)
+{
+	_cleanup_close_ int rootfd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (rootfd >= 0 && pod_id_is_valid(id))
+		io_remove_tree(rootfd, id);
+}
+
+int oci_store_for_each(const char *root, oci_store_fn fn, void *data, struct err *err)
+{
+	DIR *dir = opendir(root);
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set_errno(err, errno, "--root %s", root);
+	while (r >= 0) {
+		_cleanup_oci_record_ struct oci_record record = {0};
+		struct dirent *entry = readdir(dir);
+
+		if (!entry)
+			break;
+		/* One that goes at this moment, or is not there yet, is none. */
+		if (pod_id_is_valid(entry->d_name) &&
+		    oci_store_read(root, entry->d_name, &record, NULL) == 0)
+			r = fn(&record, data);
+	}
+	closedir(dir);
+	return r < 0 ? r : 0;
+}
+
+int oci_pid_started(pid_t pid, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[32];
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (io_read_file(AT_FDCWD, path, 4096, &text, &size) < 0)
+		return -ESRCH;
+	return parse_start_time(text, ret);
+}
+
+bool oci_standin_is_alive(const struct oci_record *record)
+{
+	uint64_t started;
+
+	return record->pid > 0 && oci_pid_started(record->pid, &started) == 0 &&
+	       started == record->pid_started;
+}
+
+struct search {
+	const char *root;
+	pid_t pid;
+	struct oci_record *ret;
+};
+
+static int look_at(const struct oci_record *record, void *data)
+{
+	struct search *search = data;
+
+	if (record->pid != search->pid || !oci_standin_is_alive(record))
+		return 0;
+	return oci_store_read(search->root, record->id, search->ret, NULL) == 0 ? -EEXIST : 0;
+}
+
+int oci_store_find_pid(const char *root, pid_t pid, struct oci_record *ret)
+{
+	struct search search = {root, pid, ret};
+
+	return oci_store_for_each(root, look_at, &search, NULL) == -EEXIST ? 0 : -ENOENT;
+}

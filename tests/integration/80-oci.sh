@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# sbx-oci as an engine calls it: a bundle's life by its verbs, the stand-in, the errors and where they go.
+set -u
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+dir=$work/bundles
+mkdir -p "$dir"
+oci=$build/bin/sbx-oci
+root=$work/root
+fsck.erofs --extract="$work/rootfs" "$build/share/builtin.erofs" >/dev/null 2>&1
+
+bundle() { # NAME COMMAND [JQ-FILTER]: a bundle whose process is sh -c COMMAND; $b is its folder
+	b=$dir/$1
+	mkdir -p "$b"
+	rm -f "$b/config.json"
+	"$oci" spec --bundle "$b" &&
+		jq --arg c "$2" --arg r "$work/rootfs" '.process.terminal = false | .root = {path: $r}
+			| .process.args = ["sh", "-c", $c] | del(.process.rlimits)
+			| '"${3:-.}" "$b/config.json" >"$b/new" && mv "$b/new" "$b/config.json"
+}
+o() { # ARGS...: leaves $status, $work/out, $work/err
+	timeout 100 "$oci" --root "$root" "$@" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+}
+state_is() { [ "$("$oci" --root "$root" state "$1" 2>/dev/null | jq -r .status)" = "$2" ]; }
+remains() { leftovers || [ -n "$(ls "$SBX_ROOT"/run/oci-* "$root" 2>/dev/null | grep -v :)" ]; }
+wait_for() { # TEST
+	for _ in $(seq 200); do eval "$1" && return 0; sleep 0.05; done
+	return 1
+}
+
+o features
+check "features" '[ $status = 0 ] && jq -e ".linux.seccomp.enabled and (.hooks | length == 6)" "$work/out" >/dev/null'
+o --version
+check "a version" 'out_has "sbx-oci version"'
+o frobnicate
+check "an unknown verb is one line" '[ $status = 1 ] && [ "$(wc -l <"$work/err")" = 1 ]'
+o --log "$work/log" --log-format json state --nonsense x
+check "an unknown option, also in the log" '[ $status = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] &&
+	jq -e "(.level == \"error\") and (.msg | contains(\"--nonsense\")) and .time" "$work/log" >/dev/null'
+o state nobody
+check "a container that does not exist" '[ $status = 1 ] && err_has "nobody does not exist"'
+o delete --force nobody
+check "delete --force does not mind" '[ $status = 0 ]'
+o exec nobody true
+check "an error of exec is 255" '[ $status = 255 ]'
+
+# In the foreground.
+bundle run 'echo hello; echo there >&2; cat; exit 7'
+echo input | timeout 100 "$oci" --root "$root" run -b "$b" r1 >"$work/out" 2>"$work/err"
+status=$?
+check "run: streams and exit code" '[ $status = 7 ] && out_is "hello
+input" && err_has there'
+o list -q
+check "and nothing is left" 'out_is "" && ! remains'
+bundle notfound x '.process.args = ["/no/such/program"]'
+o run -b "$b" r2
+check "a program that is not there" '[ $status = 1 ] && err_has "no such file or directory" ||
+	err_has "No such file or directory"'
+check "leaves nothing" '[ -z "$(ls "$root")" ] && ! remains'
+bundle bad x '.linux.intelRdt = {closID: "x"}'
+o run -b "$b" r3
+check "a wrong bundle is one line" '[ $status = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] && err_has intelRdt'
+bundle host x '.linux.namespaces |= map(if .type == "ipc" then .path = "/proc/1/ns/ipc" else . end)'
+o create -b "$b" r4
+check "a namespace of the host is refused by name" '[ $status = 1 ] && err_has "/proc/1/ns/ipc is the host"'
+check "leaves nothing either" '[ -z "$(ls "$root")" ] && ! remains'
+o run --preserve-fds 1 -b "$b" r5
+check "preserved descriptors are refused" '[ $status = 1 ] && err_has "--preserve-fds"'
+
+# Left to itself. The stand-in is our child once sbx-oci has gone: a subreaper's, which wait(2) gets.
+cat >"$work/reap" <<'PY'
+import ctypes, os, sys, subprocess
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+pidfile, out = sys.argv[1], sys.argv[2]
+r = subprocess.run(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=open(out + ".out", "w"), stderr=open(out + ".err", "w")).returncode
+open(out + ".created", "w").write(str(r))
+if r == 0:
+    pid = int(open(pidfile).read())
+    _, status = os.waitpid(pid, 0)
+    open(out + ".exit", "w").write(str(os.waitstatus_to_exitcode(status)))
+PY
+created() { # ID: create it as conmon does, and reap its stand-in; $pid
+	rm -f "$work/$1".*
+	python3 "$work/reap" "$work/$1.pid" "$work/$1" "$oci" --root "$root" create -b "$b" --pid-file "$work/$1.pid" "$1" &
+	wait_for '[ -s "$work/$1.created" ]'
+	status=$(cat "$work/$1.created")
+	cp "$work/$1.err" "$work/err"
+	pid=$(cat "$work/$1.pid" 2>/dev/null)
+}
+bundle life 'echo begun; trap "echo caught; exit 3" TERM; while :; do sleep 0.1; done' \
+	'.annotations = {"my.key": "v"} | .linux.cgroupsPath = "/sbx-oci-test/life"'
+created c1
+check "create" '[ $status = 0 ] && state_is c1 created && [ ! -s "$work/c1.out" ]'
+o state c1
+check "its state" 'jq -e --arg b "$b" --argjson p "$pid" ".ociVersion and .id == \"c1\" and .pid == \$p and .bundle == \$b
+	and .annotations[\"my.key\"] == \"v\" and .created" "$work/out" >/dev/null'
+check "the stand-in is in the spec's cgroup" 'grep -q /sbx-oci-test/life "/proc/$pid/cgroup"'
+check "it has nothing of the host's" '[ "$(readlink /proc/$pid/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ] &&
+	[ "$(readlink /proc/$pid/ns/pid)" != "$(readlink /proc/self/ns/pid)" ] &&
+	[ -e "/proc/$pid/root/bin/sh" ] && [ ! -e "/proc/$pid/root/$work" ]'
+o create -b "$b" c1
+check "an id is taken once" '[ $status = 1 ] && err_has "exists already" && state_is c1 created'
+o start c1
+check "start" '[ $status = 0 ] && state_is c1 running'
+check "the caller's own streams" 'wait_for "grep -q begun \"$work/c1.out\""'
+o start c1
+check "start again" '[ $status = 1 ] && err_has "runs already"'
+o delete c1
+check "delete of what runs" '[ $status = 1 ] && err_has "not stopped: running"'
+o exec c1 sh -c 'echo in; exit 5'
+check "exec" '[ $status = 5 ] && out_is in'
+o exec --cwd /tmp -e A=b --user 1000:1000 c1 sh -c 'pwd; echo $A; id -u; id -g'
+check "exec --cwd --env --user" 'out_is "/tmp
+b
+1000
+1000"'
+o exec --cap CAP_SYS_ADMIN c1 grep CapEff /proc/self/status
+check "exec --cap" 'out_has "$(printf %x $((1 << 21 | 1 << 29 | 1 << 10 | 1 << 5)))"'
+o exec c1 /no/such/program
+check "exec of nothing is 255" '[ $status = 255 ]'
+jq '.process | .args = ["sh", "-c", "sleep 0.5; exit 9"]' "$b/config.json" >"$work/process"
+python3 "$work/reap" "$work/e.pid" "$work/e" "$oci" --root "$root" exec -d --pid-file "$work/e.pid" --process "$work/process" c1
+check "exec --detach --process has a stand-in of its own" '[ "$(cat "$work/e.exit")" = 9 ]'
+o ps -f json c1
+check "ps" 'jq -e "length >= 1" "$work/out" >/dev/null'
+o list -f json
+check "list" 'jq -e ".[0].id == \"c1\" and .[0].status == \"running\"" "$work/out" >/dev/null'
+o pause c1
+check "pause" '[ $status = 0 ] && state_is c1 paused'
+o exec c1 true
+check "exec in a paused container" '[ $status = 255 ] && err_has paused'
+o resume c1
+check "resume" '[ $status = 0 ] && state_is c1 running'
+o update --pids-limit 77 --memory 64m c1
+o exec c1 sh -c 'cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max'
+check "update" 'out_is "77
+67108864"'
+o events --stats c1
+check "events --stats" 'jq -e ".type == \"stats\" and .data.memory.usage.limit == 67108864 and .data.pids.current > 0" "$work/out" >/dev/null'
+o kill c1 TERM
+check "kill" '[ $status = 0 ] && wait_for "state_is c1 stopped" && grep -q caught "$work/c1.out"'
+check "the stand-in ends with the container's code" 'wait_for "[ -s $work/c1.exit ]" && [ "$(cat "$work/c1.exit")" = 3 ]'
+o kill c1 TERM
+check "kill of what is stopped" '[ $status = 1 ] && err_has "not running"'
+o delete c1
+check "delete" '[ $status = 0 ] && [ ! -e /sys/fs/cgroup/sbx-oci-test/life ] && ! remains'
+
+# Its end in other ways.
+bundle long 'exec sleep 1000'
+created c2
+o start c2
+kill -TERM "$pid"
+o kill c2 KILL
+check "killed by a signal" 'wait_for "[ -s $work/c2.exit ]" && [ "$(cat "$work/c2.exit")" = 137 ]'
+o delete c2
+bundle trap 'trap "exit 4" USR1; while :; do sleep 0.1; done'
+created c3
+o start c3
+sleep 1
+kill -USR1 "$pid"
+check "a signal to the stand-in is the container's" 'wait_for "[ -s $work/c3.exit ]" && [ "$(cat "$work/c3.exit")" = 4 ]'
+o delete c3
+created c4
+o delete --force c4
+check "delete --force of what was only created" '[ $status = 0 ] && wait_for "[ -s $work/c4.exit ]" && ! remains'
+created c5
+o start c5
+ours containerd-shim | xargs kill -9
+check "a stand-in dies with its shim" 'wait_for "[ -s $work/c5.exit ]" && [ "$(cat "$work/c5.exit")" = 137 ] && state_is c5 stopped'
+o delete c5
+check "and what is left can be deleted" '[ $status = 0 ] && ! remains'
+
+# A pod: the second container joins what the first one has, by its stand-in's namespaces.
+bundle first 'exec sleep 1000' '.hostname = "pod"'
+created p1
+o start p1
+join=$(printf '.linux.namespaces |= map(if .type == "uts" then .path = "/proc/%s/ns/uts" elif .type == "network" then .path = "/proc/%s/ns/net" else . end) | del(.hostname)' "$pid" "$pid")
+sleep 1
+bundle second 'hostname; echo "$$"' "$join"
+o run -b "$b" p2
+check "a container joins another's namespaces" '[ $status = 0 ] && out_is "pod
+1"'
+check "in one virtual machine" '[ "$(ours sbx-vmm | wc -l)" = 1 ] && state_is p1 running'
+o delete --force p1
+check "which ends with the last of them" '[ $status = 0 ] && ! remains'
+finish
