@@ -48,7 +48,8 @@ static int open_volume(const struct spec_mount *mount, const char *bundle)
 	if (asprintf(&path, "%s%s%s", mount->source[0] == '/' ? "" : bundle,
 		     mount->source[0] == '/' ? "" : "/", mount->source) < 0)
 		return -1;
-	fd = share_clone(path, has_option(mount, "ro") || has_option(mount, "rro"), recursive, NULL);
+	fd = share_clone(path, has_option(mount, "ro") || has_option(mount, "rro"), recursive,
+			 NULL);
 	return fd < 0 ? -1 : fd;
 }
 
