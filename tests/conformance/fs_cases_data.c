@@ -80,7 +80,6 @@ void test_data(void)
 	say("copy_file_range", "%zd", copy_file_range(fd, &(off_t){0}, other, &(off_t){3}, 100, 0));
 	fstat(other, &st);
 	say("size of the copy", "%ld", (long)st.st_size);
-	say("O_DIRECT reads", "%s", result(open("f", O_RDONLY | O_DIRECT)) ? "open" : "");
 	close(other);
 	close(fd);
 	data_of_descriptors();
