@@ -154,7 +154,7 @@ static void probe_in_child(struct kvm_probe *probe)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setitimer(ITIMER_PROF, &limit, NULL);
 
-	kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	kvm_fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
 	if (kvm_fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
 		verdict(probe, KVM_PROBE_MISSING, "there is no /dev/kvm");
 	else if (kvm_fd < 0 && (errno == EACCES || errno == EPERM))

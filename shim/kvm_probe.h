@@ -3,7 +3,8 @@
  * Whether /dev/kvm of this machine can run a stock guest. A device that opens proves little: some
  * nested hosts create VMs and vCPUs and then run the guest's ring 0 in an instruction emulator that
  * is too slow and knows too few instructions for any kernel. So a guest of a few instructions is
- * run, and what it does is measured. Takes milliseconds; nothing is cached.
+ * run, and what it does is measured. Takes milliseconds, most of them
+ * KVM's: see kvm_probe_cache.h.
  */
 #ifndef SHIM_KVM_PROBE_H
 #define SHIM_KVM_PROBE_H
@@ -11,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define KVM_DEVICE "/dev/kvm"
 
 enum kvm_probe_code {
 	KVM_PROBE_USABLE,

@@ -13,6 +13,7 @@
 #include "common/io.h"
 #include "shim/env_file.h"
 #include "shim/kvm_probe.h"
+#include "shim/kvm_probe_cache.h"
 #include "shim/places.h"
 #include "shim/run_seccomp.h"
 #include "shim/run_spec.h"
@@ -106,7 +107,7 @@ static int read_seccomp(const struct run_options *o, json_t **ret, struct err *e
 	r = io_read_file(AT_FDCWD, path, RUN_SECCOMP_MAX_BYTES, &text, &size);
 	if (r < 0)
 		return err_set_errno(err, -r, "seccomp profile %s", path);
-	r = run_seccomp_parse(text, size, run_spec_has_capability, o, ret, err);
+	r = run_seccomp_parse(text, size, run_spec_has_capability, o, o->seccomp, ret, err);
 	return r < 0 ? err_wrap(err, "seccomp profile %s", path) : 0;
 }
 
@@ -189,9 +190,13 @@ static void choose_hypervisor(struct run_options *o)
 	struct kvm_probe probe;
 
 	if (!o->hypervisor) {
-		kvm_probe_run(&probe);
-		if (kvm_probe_is_usable(&probe))
+		if (kvm_probe_was_usable(KVM_DEVICE))
 			return;
+		kvm_probe_run(&probe);
+		if (kvm_probe_is_usable(&probe)) {
+			kvm_probe_keep_usable(KVM_DEVICE);
+			return;
+		}
 		o->hypervisor = "qemu";
 		fprintf(stderr,
 			"sbx: warning: no usable KVM (%s): isolation rests on an emulator, QEMU; "

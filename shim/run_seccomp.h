@@ -17,8 +17,11 @@
 /* Whether the container has a capability, by its name ("CAP_CHOWN"). */
 typedef bool (*run_seccomp_has_cap)(const char *name, const void *data);
 
-/* text is the file's; the result has been compiled once, so that the shim will take it. */
+/*
+ * text is the file's. With judge the result has been compiled once, so that the shim will take it; sbx's own
+ * profile has been in a test.
+ */
 int run_seccomp_parse(const char *text, size_t size, run_seccomp_has_cap has_cap, const void *data,
-		      json_t **ret, struct err *err);
+		      bool judge, json_t **ret, struct err *err);
 
 #endif

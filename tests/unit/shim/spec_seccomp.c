@@ -274,8 +274,8 @@ static uint32_t run_verdict(const char *text, const char *cap, int nr, uint64_t 
 	char *rule;
 	uint32_t v;
 
-	cr_assert_eq(run_seccomp_parse(text, strlen(text), has_cap, cap, &profile, &err), 0, "%s",
-		     err.msg);
+	cr_assert_eq(run_seccomp_parse(text, strlen(text), has_cap, cap, true, &profile, &err), 0,
+		     "%s", err.msg);
 	rule = json_dumps(profile, 0);
 	v = verdict(rule, nr, arg0);
 	free(rule);
@@ -351,9 +351,9 @@ Test(run_seccomp, refuses_what_the_shim_would)
 		struct err err = ERR_INIT;
 		json_t *profile = NULL;
 
-		cr_assert_eq(
-			run_seccomp_parse(wrong[i], strlen(wrong[i]), has_cap, "", &profile, &err),
-			-EINVAL, "%s", wrong[i]);
+		cr_assert_eq(run_seccomp_parse(wrong[i], strlen(wrong[i]), has_cap, "", true,
+					       &profile, &err),
+			     -EINVAL, "%s", wrong[i]);
 		cr_assert(err.msg[0]);
 	}
 }
