@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <linux/falloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -14,6 +13,7 @@
 
 #include "common/loop.h"
 #include "vmm/iov.h"
+#include "vmm/thread.h"
 
 #define ZEROES_CHUNK  65536u
 #define DONE_PER_TURN 64
@@ -250,19 +250,6 @@ void blk_io_drain(struct blk_io *io, const void *owner)
 	deliver(io, owner, UINT_MAX);
 }
 
-/* The worker takes no signals: they are the loop's. */
-static int start_worker(struct blk_io *io)
-{
-	sigset_t all, saved;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	r = -pthread_create(&io->thread, NULL, worker, io);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	return r;
-}
-
 static void finish(struct blk_io *io)
 {
 	source_remove(io->done_source);
@@ -293,7 +280,7 @@ int blk_io_create(struct loop *loop, struct blk_io **ret)
 		r = loop_add_io(loop, io->done_fd, EPOLLIN | EPOLLET, on_done, io,
 				&io->done_source);
 	if (!r)
-		r = start_worker(io);
+		r = thread_start(&io->thread, worker, io);
 	if (r < 0) {
 		finish(io);
 		return r;

@@ -29,6 +29,7 @@
 #include "common/opts.h"
 #include "common/version.h"
 #include "vmm/share.h"
+#include "vmm/thread.h"
 #include "vmm/vhost_user.h"
 #include "vmm/virtio.h"
 #include "vmm/virtio_fs.h"
@@ -252,7 +253,7 @@ static int start_fs(struct loop *loop, const struct options *options, struct vho
 	if (r >= 0 && virtio_fs_attach(dev, pair[0], &err) < 0)
 		fatal("%s", err.msg);
 	if (r >= 0)
-		r = -pthread_create(&thread, NULL, run_names, &names);
+		r = thread_start(&thread, run_names, &names);
 	return r;
 }
 

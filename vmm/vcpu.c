@@ -32,6 +32,7 @@
 #include <sys/mman.h>
 
 #include "common/loop.h"
+#include "vmm/thread.h"
 #include "vmm/vm.h"
 #include "vmm/x86_cpu.h"
 
@@ -131,12 +132,12 @@ int vcpus_start(struct vcpus *vcpus, struct err *err)
 	/* n_started must be final before a thread may compare with it. */
 	pthread_mutex_lock(&vcpus->lock);
 	for (unsigned i = 0; i < vcpus->n && !r; i++) {
-		r = pthread_create(&vcpus->vcpus[i].thread, NULL, vcpu_main, &vcpus->vcpus[i]);
+		r = thread_start(&vcpus->vcpus[i].thread, vcpu_main, &vcpus->vcpus[i]);
 		if (!r)
 			vcpus->n_started++;
 	}
 	pthread_mutex_unlock(&vcpus->lock);
-	return r ? err_set_errno(err, r, "vcpu: cannot start a thread") : 0;
+	return r < 0 ? err_set_errno(err, -r, "vcpu: cannot start a thread") : 0;
 }
 
 static void want(struct vcpus *vcpus, enum want want)

@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "common/loop.h"
+#include "vmm/thread.h"
 
 #define WORKERS_MAX   8
 #define DONE_PER_TURN 64
@@ -75,18 +75,6 @@ static void *worker(void *data)
 	return NULL;
 }
 
-/* Workers take no signals: they are the loop's. */
-static void start_thread(struct workers *workers)
-{
-	sigset_t all, saved;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	if (pthread_create(&workers->threads[workers->n_threads], NULL, worker, workers) == 0)
-		workers->n_threads++;
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-}
-
 void workers_submit(struct workers *workers, struct job *job)
 {
 	bool here;
@@ -95,7 +83,8 @@ void workers_submit(struct workers *workers, struct job *job)
 	/* A job still queued: whoever waits is meant for that one. */
 	if ((!workers->n_waiting || !list_empty(&workers->queued)) &&
 	    workers->n_threads < workers->n)
-		start_thread(workers);
+		if (thread_start(&workers->threads[workers->n_threads], worker, workers) == 0)
+			workers->n_threads++;
 	here = !workers->n_threads;
 	if (!here) {
 		list_append(&workers->queued, &job->link);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+
+/* glibc's 8 MiB would be one huge page, zeroed and kept, at the first touch: 2 MiB for each thread. */
+#define STACK_SIZE (256u << 10)
+
+int thread_start(pthread_t *ret, void *(*run)(void *data), void *data)
+{
+	pthread_attr_t attr;
+	sigset_t all, saved;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return -r;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	r = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (!r)
+		r = pthread_create(ret, &attr, run, data);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	pthread_attr_destroy(&attr);
+	return -r;
+}

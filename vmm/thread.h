@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads of a monitor: how each is started. */
+#ifndef VMM_THREAD_H
+#define VMM_THREAD_H
+
+#include <pthread.h>
+
+/*
+ * Starts run(data) on a thread with every signal blocked: the main thread's loop is where signals are
+ * dealt with. Its stack is small, so that no huge page lies behind it; a signal handler's frame and a
+ * few buffers fit. Returns 0 or -errno.
+ */
+int thread_start(pthread_t *ret, void *(*run)(void *data), void *data);
+
+#endif
