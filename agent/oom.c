@@ -3,10 +3,14 @@
  * Theory of Operation: memory.events is polled as cgroup.events is (cgroup_watch.c): EPOLLPRI after
  * each change since the last read through the same descriptor. The first look is at the end of the
  * turn, so a kill between two calls of the host is told at once, and none is told twice.
+ *
+ * The kernel tells of a change of memory.events after 10 ms at times, and then the cgroup may be gone: so
+ * whoever reports an exit, or ends the container, has a look first (oom_watch_look, oom_watch_cancel).
  */
 #include "agent/oom.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "agent.pb-c.h"
@@ -32,22 +36,35 @@ static void oom_watch_free(struct oom_watch *watch)
 	free(watch);
 }
 
-static void on_events(struct source *source, uint32_t events, void *data)
+/* Whether there was something to tell; then the watch is gone. */
+static bool tell(struct oom_watch *watch)
 {
 	Agent__OomResponse response = AGENT__OOM_RESPONSE__INIT;
-	struct oom_watch *watch = data;
 	struct rpc_call *call = watch->call;
-	char buf[512];
 
-	if (pread(watch->events_fd, buf, sizeof(buf), 0) < 0) {
-		oom_watch_cancel(watch);
-		return;
-	}
 	response.oom_kill = cgroup_value(watch->cgroup_fd, "memory.events", "oom_kill");
 	if (response.oom_kill <= watch->seen)
-		return;
+		return false;
 	oom_watch_free(watch);
 	rpc_reply(call, &response.base);
+	return true;
+}
+
+static void on_events(struct source *source, uint32_t events, void *data)
+{
+	struct oom_watch *watch = data;
+	char buf[512];
+
+	if (pread(watch->events_fd, buf, sizeof(buf), 0) < 0)
+		oom_watch_cancel(watch);
+	else
+		tell(watch);
+}
+
+void oom_watch_look(struct oom_watch *watch)
+{
+	if (watch)
+		tell(watch);
 }
 
 int oom_watch_begin(struct loop *loop, int cgroup_fd, uint64_t seen, struct rpc_call *call,
@@ -80,7 +97,7 @@ void oom_watch_cancel(struct oom_watch *watch)
 	struct err err = ERR_INIT;
 	struct rpc_call *call;
 
-	if (!watch)
+	if (!watch || tell(watch))
 		return;
 	call = watch->call;
 	oom_watch_free(watch);

@@ -17,7 +17,9 @@ struct rpc_call;
  */
 int oom_watch_begin(struct loop *loop, int cgroup_fd, uint64_t seen, struct rpc_call *call,
 		    struct oom_watch **ret, struct err *err);
-/* Fails the call with -ECANCELED. NULL is a no-op. */
+/* Answers the call now if there is something to tell. NULL is a no-op here and below. */
+void oom_watch_look(struct oom_watch *watch);
+/* The same, or else fails the call with -ECANCELED. */
 void oom_watch_cancel(struct oom_watch *watch);
 
 #endif

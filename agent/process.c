@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/cgroup.h"
 #include "agent/container.h"
+#include "agent/oom.h"
 #include "agent/report.h"
 #include "common/loop.h"
 
@@ -270,6 +271,8 @@ void process_reaped(struct process *process, int wait_status)
 	process->wait_status = wait_status;
 	process->oom_killed = cgroup_value(process->container->cgroup_fd, "memory.events",
 					   "oom_kill") > process->oom_kills;
+	/* Who hears of the end has heard of its cause. */
+	oom_watch_look(process->container->oom);
 	process->state = PROCESS_EXITED;
 	/* What the kernel does with a pid namespace of the container's own. */
 	if (!process->exec_id && process->container->shares_pids)
