@@ -20,7 +20,7 @@
 #include "common/ports.h"
 
 #define MAX_CALLERS    64
-#define CALLER_TIME_NS (10 * 1000000000ull)
+#define CALLER_TIME_NS (60 * 1000000000ull)
 #define ACCEPTS        16 /* a turn */
 #define STRINGIZE(x)   #x
 #define PORT_NAME(x)   STRINGIZE(x)

@@ -31,9 +31,9 @@ struct loop;
 struct vsock_mux;
 
 #define VSOCK_MAX_CONNS  2048
-#define VSOCK_TIMEOUT_NS 8000000000ull /* for a greeting, an answer, a good-bye */
-#define VSOCK_SLOTS      16            /* packets of one fill */
-#define VSOCK_SLOT_IOV   288           /* segments of one fill, of all its packets */
+#define VSOCK_TIMEOUT_NS 60000000000ull /* for a greeting, an answer, a good-bye */
+#define VSOCK_SLOTS      16             /* packets of one fill */
+#define VSOCK_SLOT_IOV   288            /* segments of one fill, of all its packets */
 
 struct vsock_counters {
 	uint64_t rx_packets, rx_bytes; /* to the guest, as the guest sees it */
