@@ -4,6 +4,7 @@
 #include <linux/vm_sockets.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "common/cleanup.h"
 
@@ -20,6 +21,7 @@ static int open_socket(uint32_t port, struct sockaddr_storage *addr, socklen_t *
 
 int dial_start(uint32_t port)
 {
+	const struct timeval limit = {.tv_sec = DIAL_LIMIT_S};
 	struct sockaddr_storage addr = {0};
 	_cleanup_close_ int fd = -1;
 	socklen_t len;
@@ -27,12 +29,14 @@ int dial_start(uint32_t port)
 	fd = open_socket(port, &addr, &len);
 	if (fd < 0)
 		return -errno;
+	if (setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &limit, sizeof(limit)) < 0)
+		return -errno;
 	if (connect(fd, (struct sockaddr *)&addr, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return TAKE_FD(fd);
 }
 
-int dial_wait(uint32_t port, int timeout_ms)
+int dial_wait(uint32_t port)
 {
 	_cleanup_close_ int fd = dial_start(port);
 	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
@@ -41,7 +45,7 @@ int dial_wait(uint32_t port, int timeout_ms)
 
 	if (fd < 0)
 		return fd;
-	r = poll(&pfd, 1, timeout_ms);
+	r = poll(&pfd, 1, DIAL_LIMIT_S * 1000);
 	if (r <= 0)
 		return r < 0 ? -errno : -ETIMEDOUT;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)

@@ -35,7 +35,6 @@
 #include "common/ports.h"
 #include "common/rpc.h"
 
-#define DIAL_TIMEOUT_MS 10000
 /* The largest request is a Create with a whole spec. */
 #define MAX_FRAME (1u << 20)
 
@@ -137,7 +136,7 @@ static int serve(struct agent *agent, struct err *err)
 	r = loop_add_signal(agent->loop, SIGCHLD, on_sigchld, agent, &sigchld);
 	if (r < 0)
 		return err_set_errno(err, -r, "SIGCHLD");
-	fd = dial_wait(PORT_AGENT, DIAL_TIMEOUT_MS);
+	fd = dial_wait(PORT_AGENT);
 	if (fd < 0)
 		return err_set_errno(err, -fd, "dialling the host");
 	agent_stage(agent, "host connected");

@@ -34,7 +34,7 @@
 #include "common/loop.h"
 #include "common/ports.h"
 
-#define CONNECT_TIMEOUT_NS 60000000000ull /* a host with fifty guests on two CPUs is not dead */
+#define CONNECT_TIMEOUT_NS (DIAL_LIMIT_S * 1000000000ull)
 
 enum stream_state { STREAM_NONE, STREAM_CONNECTING, STREAM_OPEN, STREAM_CLOSED };
 
