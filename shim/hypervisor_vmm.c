@@ -24,6 +24,7 @@
 #include "common/loop.h"
 #include "common/rpc.h"
 #include "shim/argv.h"
+#include "shim/host_cgroup.h"
 #include "shim/hypervisor_vmm_internal.h"
 #include "shim/places.h"
 #include "shim/spawn.h"
@@ -85,9 +86,28 @@ static void vmm_destroy(struct hypervisor *hv)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-static void build_command(struct argv *argv, const struct hypervisor_config *config, int control_fd,
-			  int ring_fd)
+/*
+ * Ours to open, because a cgroup may forbid it: podman has its pods' conmon, and so us, in one that lets
+ * open the devices of a container only. The monitor will be in it, too, with the device open; we leave.
+ * -1: the monitor will find the same, and say so.
+ */
+static int open_kvm(void)
 {
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 || errno != EPERM || geteuid() != 0)
+		return fd;
+	if (host_cgroup_enter("/", getpid(), NULL) < 0)
+		return -1;
+	log_info("left a cgroup in which /dev/kvm cannot be opened");
+	return open("/dev/kvm", O_RDWR | O_CLOEXEC);
+}
+
+static void build_command(struct argv *argv, const struct hypervisor_config *config, int kvm_fd,
+			  int control_fd, int ring_fd)
+{
+	if (kvm_fd >= 0)
+		argv_add(argv, "--kvm=fd:%d", argv_keep(argv, kvm_fd));
 	argv_add(argv, "--kernel=fd:%d", argv_keep(argv, config->kernel_fd));
 	argv_add(argv, "--initrd=fd:%d", argv_keep(argv, config->initrd_fd));
 	argv_add(argv, "--cmdline=%s", config->cmdline);
@@ -111,12 +131,14 @@ static int run(struct vmm *vmm, const struct hypervisor_config *config, int cont
 {
 	_cleanup_free_ char *program = NULL;
 	_cleanup_argv_ struct argv argv = {0};
+	_cleanup_close_ int kvm_fd = -1;
 	int r = places_find_program("sbx-vmm", &program, err);
 
 	if (r < 0)
 		return r;
 	argv_add(&argv, "%s", program);
-	build_command(&argv, config, control_fd, vmm->ring_fd);
+	kvm_fd = open_kvm();
+	build_command(&argv, config, kvm_fd, control_fd, vmm->ring_fd);
 	return argv_spawn(&argv, config->log_fd, &vmm->hv.pid, &vmm->pidfd, err);
 }
 

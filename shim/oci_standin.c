@@ -36,6 +36,7 @@
 #include "common/loop.h"
 #include "common/rpc.h"
 #include "shim/oci_pod.h"
+#include "shim/oci_program.h"
 #include "shim/oci_root.h"
 #include "shim/terminal.h"
 #include "task.pb-c.h"
@@ -185,6 +186,8 @@ static int become(struct life *life, int report, struct err *err)
 		r = err_set(err, EIO, "the stand-in cannot watch its signals");
 	if (r == 0)
 		r = oci_root_enter(standin->spec, standin->bundle, standin->rootfs, err);
+	if (r == 0 && standin->spec)
+		r = oci_program_find(standin->spec, err);
 	if (r < 0)
 		return r;
 	r = drop_rights();

@@ -53,6 +53,19 @@ static uint64_t cri_memory(const struct spec *spec)
 	return limit < MAX_MEMORY - OVERHEAD ? limit + OVERHEAD : MAX_MEMORY;
 }
 
+/* A container alone: its limit has to fit into the machine. */
+static uint64_t own_memory(const struct spec *spec)
+{
+	const struct spec_linux *from = spec->config.linux;
+	const struct spec_memory *memory = from && from->resources ? from->resources->memory : NULL;
+	uint64_t limit = memory && memory->limit.v > 0 ? (uint64_t)memory->limit.v : 0;
+
+	/* More than any machine can have means no limit. */
+	if (limit >= MAX_MEMORY - OVERHEAD || limit + OVERHEAD < DEFAULT_MEMORY)
+		return DEFAULT_MEMORY;
+	return limit + OVERHEAD;
+}
+
 static uint64_t cri_cpus(const struct spec *spec, unsigned host_cpus)
 {
 	uint64_t quota = read_cri(spec, "io.kubernetes.cri.sandbox-cpu-quota");
@@ -67,7 +80,7 @@ static uint64_t cri_cpus(const struct spec *spec, unsigned host_cpus)
 int pod_size(const struct spec *spec, unsigned host_cpus, struct pod_size *ret, struct err *err)
 {
 	bool pod = group_is_sandbox(spec);
-	uint64_t memory = pod ? cri_memory(spec) : DEFAULT_MEMORY;
+	uint64_t memory = pod ? cri_memory(spec) : own_memory(spec);
 	uint64_t cpus = pod ? cri_cpus(spec, host_cpus) : 1;
 	int r = read_number(spec, "sbx.memory", MIN_MEMORY, MAX_MEMORY, &memory, err);
 

@@ -81,10 +81,11 @@ if r == 0:
     open(out + ".exit", "w").write(str(os.waitstatus_to_exitcode(status)))
 PY
 created() { # ID: create it as conmon does, and reap its stand-in; $pid
+	made=$work/$1.created
 	rm -f "$work/$1".*
 	python3 "$work/reap" "$work/$1.pid" "$work/$1" "$oci" --root "$root" create -b "$b" --pid-file "$work/$1.pid" "$1" &
-	wait_for '[ -s "$work/$1.created" ]'
-	status=$(cat "$work/$1.created")
+	wait_for '[ -s "$made" ]'
+	status=$(cat "$made")
 	cp "$work/$1.err" "$work/err"
 	pid=$(cat "$work/$1.pid" 2>/dev/null)
 }
@@ -145,6 +146,43 @@ o kill c1 TERM
 check "kill of what is stopped" '[ $status = 1 ] && err_has "not running"'
 o delete c1
 check "delete" '[ $status = 0 ] && [ ! -e /sys/fs/cgroup/sbx-oci-test/life ] && ! remains'
+
+# A terminal, whose master goes to a console socket; its size is the guest's.
+cat >"$work/console" <<'PY'
+import array, fcntl, os, socket, struct, subprocess, sys, termios, time
+path, out, argv = sys.argv[1], sys.argv[2], sys.argv[3:]
+s = socket.socket(socket.AF_UNIX); s.bind(path); s.listen(1)
+r = subprocess.run(argv, stdin=subprocess.DEVNULL).returncode
+c, _ = s.accept()
+_, anc, _, _ = c.recvmsg(64, socket.CMSG_SPACE(4))
+master = array.array("i", anc[0][2])[0]
+open(out + ".ready", "w").write(str(r))
+got = b""
+def until(word):
+    global got
+    while word not in got:
+        try: got += os.read(master, 4096)
+        except OSError: break
+        open(out, "wb").write(got)
+until(b"begun")
+fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+time.sleep(1)
+os.write(master, b"go\n")
+until(b"never said")
+PY
+bundle tty 'tty; echo begun; read x; stty size; exit 2' '.process.terminal = true'
+o create -b "$b" t1
+check "a terminal wants a console socket" '[ $status = 1 ] && err_has "--console-socket"'
+made=$work/t1.ready
+python3 "$work/console" "$work/console.sock" "$work/t1" "$oci" --root "$root" create -b "$b" \
+	--console-socket "$work/console.sock" t1 &
+console=$!
+wait_for '[ -s "$made" ]'
+o start t1
+wait $console
+cp "$work/t1" "$work/out"
+check "a terminal" 'out_has /dev/pts/ && out_has "33 99" && state_is t1 stopped'
+o delete t1
 
 # Its end in other ways.
 bundle long 'exec sleep 1000'

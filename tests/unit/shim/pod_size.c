@@ -10,7 +10,7 @@
 #define MIB 1048576ull
 #define POD "\"io.kubernetes.cri.container-type\":\"sandbox\""
 
-static int of(const char *annotations, struct pod_size *ret)
+static int of_text(const char *annotations, const char *resources, struct pod_size *ret)
 {
 	char text[1024];
 	struct err err = ERR_INIT;
@@ -18,12 +18,18 @@ static int of(const char *annotations, struct pod_size *ret)
 	int r;
 
 	snprintf(text, sizeof(text),
-		 "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"annotations\":{%s}}",
-		 annotations);
+		 "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"annotations\":{%s},"
+		 "\"linux\":{\"resources\":{%s}}}",
+		 annotations, resources);
 	cr_assert_eq(spec_parse(text, strlen(text), &spec, &err), 0, "%s", err.msg);
 	r = pod_size(spec, 16, ret, &err);
 	spec_free(spec);
 	return r;
+}
+
+static int of(const char *annotations, struct pod_size *ret)
+{
+	return of_text(annotations, "", ret);
 }
 
 Test(pod_size, by_sbx)
@@ -62,4 +68,28 @@ Test(pod_size, by_kubernetes)
 		     0);
 	cr_assert_eq(size.memory, 1024 * 1024 * MIB);
 	cr_assert_eq(size.cpus, 8);
+}
+
+Test(pod_size, by_the_limit_of_a_container_alone)
+{
+	static const struct {
+		const char *limit;
+		uint64_t mib;
+	} cases[] = {
+		{"67108864", 256}, {"1073741824", 1120},         {"-1", 256},
+		{"0", 256},        {"9223372036854775807", 256},
+	};
+	struct pod_size size;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "\"memory\":{\"limit\":%s}", cases[i].limit);
+		cr_assert_eq(of_text("", text, &size), 0);
+		cr_assert_eq(size.memory, cases[i].mib * MIB, "%s", cases[i].limit);
+	}
+	cr_assert_eq(
+		of_text("\"sbx.memory\":\"104857600\"", "\"memory\":{\"limit\":1073741824}", &size),
+		0);
+	cr_assert_eq(size.memory, 100 * MIB);
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest finds out by itself, when the container starts. But engines tell a program that is not there
+ * from one that fails by the error of `create`, which is where runc looks for it.
+ */
+#include "shim/oci_program.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "shim/group.h"
+
+bool oci_program_is_the_guests(const struct spec *spec, const char *path)
+{
+	const struct spec_mount *mounts = spec->config.mounts.items;
+
+	for (size_t i = 0; i < spec->config.mounts.n; i++) {
+		const char *at = mounts[i].destination;
+		size_t n = at ? strlen(at) : 0;
+
+		while (n && at[n - 1] == '/')
+			n--;
+		if (n && strncmp(path, at, n) == 0 && path[n] == '/' &&
+		    (!mounts[i].type || strcmp(mounts[i].type, "bind") != 0))
+			return true;
+	}
+	return false;
+}
+
+/* A link counts: where it leads may be the guest's. */
+static bool may_exist(const struct spec *spec, const char *path)
+{
+	struct stat st;
+
+	return oci_program_is_the_guests(spec, path) || lstat(path, &st) == 0 ||
+	       (errno != ENOENT && errno != ENOTDIR);
+}
+
+static const char *search_path(const struct spec_process *process)
+{
+	const char *const *env = process->env.items;
+	const char *path = NULL;
+
+	for (size_t i = 0; i < process->env.n; i++)
+		if (strncmp(env[i], "PATH=", 5) == 0)
+			path = env[i] + 5;
+	return path;
+}
+
+int oci_program_find(const struct spec *spec, struct err *err)
+{
+	const struct spec_process *process = spec->config.process;
+	const char *const *args = process ? process->args.items : NULL;
+	const char *search = process ? search_path(process) : NULL;
+	const char *cwd = process && process->cwd ? process->cwd : "/";
+	char path[PATH_MAX];
+
+	/* A sandbox container runs nothing, whatever it names. */
+	if (!process || !process->args.n || !args[0][0] || group_is_sandbox(spec))
+		return 0;
+	if (strchr(args[0], '/')) {
+		snprintf(path, sizeof(path), "%s%s%s", args[0][0] == '/' ? "" : cwd,
+			 args[0][0] == '/' ? "" : "/", args[0]);
+		return may_exist(spec, path)
+			       ? 0
+			       : err_set(err, ENOENT, "exec: \"%.200s\": no such file or directory",
+					 args[0]);
+	}
+	/* Without a PATH the guest has its own idea of one. */
+	if (!search)
+		return 0;
+	for (const char *at = search; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+		int n = (int)strcspn(at, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", n ? n : (int)strlen(cwd), n ? at : cwd,
+			 args[0]);
+		if (path[0] != '/' || may_exist(spec, path))
+			return 0;
+	}
+	return err_set(err, ENOENT, "exec: \"%.200s\": executable file not found in $PATH",
+		       args[0]);
+}
