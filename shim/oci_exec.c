@@ -207,7 +207,7 @@ static int run_attended(struct exec *exec, struct err *err)
 {
 	_cleanup_(session_destroy_p) struct session *session = NULL;
 	struct session_streams streams;
-	uint32_t status;
+	uint32_t status = 0;
 	int r = session_create(&exec->container.shim, exec->container.record.id, exec->exec_id,
 			       true, exec->terminal, &session, &streams, err);
 

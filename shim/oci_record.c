@@ -30,7 +30,7 @@ static const struct json_field fields[] = {
 	FIELD("pod", STRING, pod, .required = true),
 	FIELD("cgroupsPath", STRING, cgroups_path),
 	FIELD("annotations", MAP, annotations),
-	FIELD("createdAtNs", UINT, created),
+	FIELD("createdAtNs", UINT, created, .max = INT64_MAX),
 	FIELD("pid", UINT, pid, .max = INT32_MAX),
 	FIELD("pidStarted", UINT, pid_started, .max = INT64_MAX),
 };
@@ -75,7 +75,7 @@ int oci_record_encode(const struct oci_record *record, char **ret)
 int oci_record_parse(const char *text, size_t size, struct oci_record *ret, struct err *err)
 {
 	struct oci_record record = {0};
-	struct raw raw;
+	struct raw raw = {0};
 	int r = json_doc_parse(&record.doc, "state.json", text, size, err);
 
 	if (r == 0)

@@ -74,7 +74,7 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 		r = oci_container_open_running(oci, argv[first], &container, err);
 	if (r == 0)
 		r = read_resources(&o, &text, err);
-	if (r < 0)
+	if (r < 0 || !text)
 		return r;
 	any.type_url = type;
 	any.value.data = (uint8_t *)text;
