@@ -41,5 +41,9 @@ c() {
 	status=$?
 }
 nothing() {
-	! pgrep -x 'sbx-vmm|sbx-share|containerd-shim' >/dev/null && [ -z "$(ls /run/sbx/default 2>/dev/null)" ]
+	local name
+	for name in sbx-vmm sbx-share containerd-shim; do
+		! pgrep -x "$name" >/dev/null || return 1
+	done
+	[ -z "$(ls /run/sbx/default 2>/dev/null)" ]
 }
