@@ -188,7 +188,8 @@ static int parse_registry(const char *text, struct image_ref *ref, struct err *e
 	/* A digest says all; a tag beside it would only be something to disagree with. */
 	snprintf(ref->path, sizeof(ref->path), "%s/%s%s%s%s", host, library, name, at ? "@" : ":",
 		 at ? at : (tag ? tag : "latest"));
-	return 0;
+	/* Written out it has to be a reference again. */
+	return strlen(ref->path) > IMAGE_NAME_MAX ? refuse(err, text, "the name is too long") : 0;
 }
 
 int image_ref_parse(const char *text, struct image_ref *ret, struct err *err)

@@ -118,6 +118,10 @@ Test(image_ref, too_long)
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	cr_assert_eq(image_ref_parse(text, &ref, NULL), -EINVAL);
+	/* Only written out, with registry and tag. */
+	text[IMAGE_NAME_MAX - 10] = '\0';
+	cr_assert_eq(image_ref_parse(text, &ref, NULL), -EINVAL);
+	text[IMAGE_NAME_MAX - 10] = 'a';
 	memcpy(text, "dir:", 4);
 	cr_assert_eq(image_ref_parse(text, &ref, NULL), -EINVAL);
 	text[PATH_MAX + 3] = '\0';
