@@ -28,11 +28,14 @@
 /* a-b.slice lies beneath a.slice; "-.slice" is the root. */
 static int add_slices(const char *slice, size_t n, char ret[PATH_MAX], struct err *err)
 {
+	static const char suffix[] = ".slice";
+	const size_t whole = n, end = sizeof(suffix) - 1;
 	size_t used = 0;
 
-	if (n <= 6 || strncmp(slice + n - 6, ".slice", 6) != 0)
-		return err_set(err, EINVAL, "linux.cgroupsPath: not a slice: %.*s", (int)n, slice);
-	n -= 6;
+	n = whole > end ? whole - end : 0;
+	if (!n || memcmp(&slice[n], suffix, end) != 0)
+		return err_set(err, EINVAL, "linux.cgroupsPath: not a slice: %.*s", (int)whole,
+			       slice);
 	ret[0] = '\0';
 	for (size_t i = 1; i <= n && !(n == 1 && slice[0] == '-'); i++) {
 		if (i < n && slice[i] != '-')
