@@ -81,12 +81,14 @@ static const char *stands_for(pid_t pid, void *data)
 {
 	struct container *container = data;
 	const struct container *other = shim_find_stood_for(container->shim, pid);
+	size_t size;
 	char *id;
 
 	if (!other || other->sandbox)
 		return other ? "" : NULL;
-	id = json_doc_alloc(&container->spec->doc, 1, strlen(other->id) + 1);
-	return id ? strcpy(id, other->id) : NULL;
+	size = strlen(other->id) + 1;
+	id = json_doc_alloc(&container->spec->doc, 1, size);
+	return id ? memcpy(id, other->id, size) : NULL;
 }
 
 static int read_bundle(struct container *container, struct err *err)
