@@ -25,6 +25,7 @@
 #include "common/loop.h"
 #include "common/opts.h"
 #include "shim/container_hooks.h"
+#include "shim/container_oom.h"
 #include "shim/group.h"
 #include "shim/host_mount.h"
 #include "shim/image.h"
@@ -276,13 +277,6 @@ void container_free(struct container *container)
 	free(container);
 }
 
-struct oom_wait {
-	struct shim *shim;
-	char id[POD_ID_MAX + 1];
-};
-
-static void watch_oom(struct container *container);
-
 static void answer_create(struct container *container)
 {
 	Task__CreateTaskResponse response = TASK__CREATE_TASK_RESPONSE__INIT;
@@ -301,35 +295,6 @@ static void fail_create(struct container *container, const struct err *err)
 	container_free(container);
 }
 
-/* Its end, or the agent's, ends the call. The container is found again: it may be gone by then. */
-static void on_oom(const ProtobufCMessage *reply, const struct err *err, void *data)
-{
-	_cleanup_free_ struct oom_wait *wait = data;
-	struct container *container = container_find(wait->shim, wait->id);
-
-	if (err || !container)
-		return;
-	container->oom_kills = ((const Agent__OomResponse *)reply)->oom_kill;
-	task_event_oom(container);
-	watch_oom(container);
-}
-
-static void watch_oom(struct container *container)
-{
-	Agent__OomRequest request = AGENT__OOM_REQUEST__INIT;
-	struct oom_wait *wait = malloc(sizeof(*wait));
-
-	request.id = container->id;
-	request.seen = container->oom_kills;
-	if (!wait)
-		return;
-	wait->shim = container->shim;
-	snprintf(wait->id, sizeof(wait->id), "%s", container->id);
-	if (agent_client_call(container->shim->sandbox.agent, "WaitOom", &request.base, 0, on_oom,
-			      wait) < 0)
-		free(wait);
-}
-
 static void on_created(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	struct container *container = data;
@@ -343,7 +308,7 @@ static void on_created(const ProtobufCMessage *reply, const struct err *err, voi
 	stages_mark(&container->shim->sandbox.stages, "rootfs mounted");
 	process_watch(&container->init);
 	if (container->shim->publisher)
-		watch_oom(container);
+		container_oom_watch(container);
 	answer_create(container);
 }
 
