@@ -77,13 +77,17 @@ static uint64_t cri_cpus(const struct spec *spec, unsigned host_cpus)
 	return cpus < 1 ? 1 : cpus > MAX_CPUS ? MAX_CPUS : cpus;
 }
 
-int pod_size(const struct spec *spec, unsigned host_cpus, struct pod_size *ret, struct err *err)
+int pod_size(const struct spec *spec, const struct pod_size *host, struct pod_size *ret,
+	     struct err *err)
 {
 	bool pod = group_is_sandbox(spec);
 	uint64_t memory = pod ? cri_memory(spec) : own_memory(spec);
-	uint64_t cpus = pod ? cri_cpus(spec, host_cpus) : 1;
-	int r = read_number(spec, "sbx.memory", MIN_MEMORY, MAX_MEMORY, &memory, err);
+	uint64_t cpus = pod ? cri_cpus(spec, host->cpus) : 1;
+	int r;
 
+	if (memory > host->memory && host->memory > DEFAULT_MEMORY)
+		memory = host->memory;
+	r = read_number(spec, "sbx.memory", MIN_MEMORY, MAX_MEMORY, &memory, err);
 	if (r == 0)
 		r = read_number(spec, "sbx.cpus", 1, MAX_CPUS, &cpus, err);
 	if (r < 0)

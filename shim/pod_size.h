@@ -17,8 +17,11 @@ struct pod_size {
 /*
  * sbx.memory and sbx.cpus win. Then what Kubernetes says of the whole pod (sandbox-memory,
  * sandbox-cpu-quota and -period), to which the guest's own need is added. A pod of Kubernetes without
- * a CPU limit may use what the host has, host_cpus. -EINVAL names the annotation.
+ * a CPU limit may use what the host has; and a memory limit, of a pod or a container alone, that the
+ * host cannot fill is no reason for a larger VM, whose kernel would pay for pages that never come.
+ * -EINVAL names the annotation.
  */
-int pod_size(const struct spec *spec, unsigned host_cpus, struct pod_size *ret, struct err *err);
+int pod_size(const struct spec *spec, const struct pod_size *host, struct pod_size *ret,
+	     struct err *err);
 
 #endif

@@ -23,6 +23,16 @@ static void fail(struct rpc_call *call, int code, const char *text)
 	rpc_fail(call, &err);
 }
 
+static struct pod_size host_size(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES);
+
+	return (struct pod_size){
+		.memory = pages < 1 ? 0 : (uint64_t)pages * 4096,
+		.cpus = cpus < 1 ? 1 : (unsigned)cpus,
+	};
+}
+
 /*
  * What the VM is to be, from the first container's annotations. Those that name host paths or
  * programs count only where sbx itself wrote them.
@@ -31,9 +41,9 @@ static int read_config(const struct shim *shim, const struct container *containe
 		       struct sandbox_config *ret, struct err *err)
 {
 	const struct spec *spec = container->spec;
-	long host_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	const struct pod_size host = host_size();
 	struct pod_size size;
-	int r = pod_size(spec, host_cpus < 1 ? 1 : (unsigned)host_cpus, &size, err);
+	int r = pod_size(spec, &host, &size, err);
 
 	if (r < 0)
 		return r;

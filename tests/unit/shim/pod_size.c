@@ -10,6 +10,8 @@
 #define MIB 1048576ull
 #define POD "\"io.kubernetes.cri.container-type\":\"sandbox\""
 
+static struct pod_size host = {.memory = 2048 * 1024 * MIB, .cpus = 16};
+
 static int of_text(const char *annotations, const char *resources, struct pod_size *ret)
 {
 	char text[1024];
@@ -22,7 +24,7 @@ static int of_text(const char *annotations, const char *resources, struct pod_si
 		 "\"linux\":{\"resources\":{%s}}}",
 		 annotations, resources);
 	cr_assert_eq(spec_parse(text, strlen(text), &spec, &err), 0, "%s", err.msg);
-	r = pod_size(spec, 16, ret, &err);
+	r = pod_size(spec, &host, ret, &err);
 	spec_free(spec);
 	return r;
 }
@@ -92,4 +94,21 @@ Test(pod_size, by_the_limit_of_a_container_alone)
 		of_text("\"sbx.memory\":\"104857600\"", "\"memory\":{\"limit\":1073741824}", &size),
 		0);
 	cr_assert_eq(size.memory, 100 * MIB);
+}
+
+Test(pod_size, no_larger_than_the_host_but_for_who_asks)
+{
+	struct pod_size size;
+
+	host.memory = 4096 * MIB;
+	cr_assert_eq(of_text("", "\"memory\":{\"limit\":549755813888}", &size), 0);
+	cr_assert_eq(size.memory, 4096 * MIB);
+	cr_assert_eq(of(POD ",\"io.kubernetes.cri.sandbox-memory\":\"549755813888\"", &size), 0);
+	cr_assert_eq(size.memory, 4096 * MIB);
+	cr_assert_eq(of("\"sbx.memory\":\"8589934592\"", &size), 0);
+	cr_assert_eq(size.memory, 8192 * MIB);
+	/* What cannot be read, or is absurd, limits nothing. */
+	host.memory = 0;
+	cr_assert_eq(of(POD, &size), 0);
+	cr_assert_eq(size.memory, 1024 * MIB);
 }
