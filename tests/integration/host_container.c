@@ -199,8 +199,9 @@ static void remove_container(const char *id)
 	kill.id = (char *)(uintptr_t)id;
 	kill.signal = SIGKILL;
 	kill.all = true;
-	if (host_call("Kill", &kill.base, NULL, &ignored) == 0)
-		call_wait(id, "", &status, &ignored);
+	/* A process that is dead, but not yet known to be, cannot be killed and has to be waited for. */
+	host_call("Kill", &kill.base, NULL, &ignored);
+	call_wait(id, "", &status, &ignored);
 	call("Delete", id, "", &ignored);
 }
 
