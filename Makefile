@@ -37,7 +37,7 @@ protos   := $(patsubst proto/%.proto,%,$(wildcard proto/*.proto))
 objs      = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(mains),$(wildcard $(1)/*.c)))
 deps_of   = $(wildcard $(1:.o=.d))
 
-.PHONY: all help deps demo test check check-vm asan fuzz soak tidy fmt fmt-check kernel install \
+.PHONY: all help deps demo test check check-vm asan fuzz prove soak tidy fmt fmt-check kernel install \
 	uninstall clean programs tests share
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -213,6 +213,9 @@ $(B)/fuzz/$(1): $(B)/obj/tests/fuzz/$(1).o $(B)/lib$(firstword $(subst _, ,$(1))
 	$$(link) -fsanitize=fuzzer $$(LIBS_$(firstword $(subst _, ,$(1))))
 endef
 $(foreach f,$(fuzzers),$(eval $(call fuzzer,$(f))))
+
+prove: deps | $(HEADERS)/.done ## Frama-C over the parsers that a guest's bytes reach first
+	tests/prove/run $(HEADERS)
 
 sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/integration/*.[ch] tests/conformance/*.[ch] tests/bench/*.[ch])
 fmt: ## format the sources in place

@@ -104,26 +104,23 @@ static void skip_padding(struct bytes *in, size_t size)
 {
 	size_t pad = NLMSG_ALIGN(size) - size;
 
-	bytes_take(in, pad < in->left ? pad : in->left);
+	bytes_take(in, pad < bytes_left(in) ? pad : bytes_left(in));
 }
 
 int nl_next(struct bytes *in, struct nl_message *ret)
 {
 	struct nlmsghdr header;
-	const uint8_t *p;
 
-	if (in->failed || !in->left)
+	if (in->failed || !bytes_left(in))
 		return in->failed ? -EPROTO : 0;
-	p = bytes_take(in, sizeof(header));
-	if (!p)
+	if (!bytes_copy(in, &header, sizeof(header)))
 		return -EPROTO;
-	memcpy(&header, p, sizeof(header));
-	if (header.nlmsg_len < sizeof(header) || header.nlmsg_len - sizeof(header) > in->left)
+	if (header.nlmsg_len < sizeof(header) || header.nlmsg_len - sizeof(header) > bytes_left(in))
 		return -EPROTO;
 	ret->type = header.nlmsg_type;
 	ret->flags = header.nlmsg_flags;
 	ret->seq = header.nlmsg_seq;
-	ret->body = bytes_of(in->at, header.nlmsg_len - sizeof(header));
+	ret->body = bytes_of(in->data + in->at, header.nlmsg_len - sizeof(header));
 	bytes_take(in, header.nlmsg_len - sizeof(header));
 	skip_padding(in, header.nlmsg_len);
 	return 1;
@@ -132,18 +129,15 @@ int nl_next(struct bytes *in, struct nl_message *ret)
 int nl_next_attr(struct bytes *in, struct nl_attr *ret)
 {
 	struct nlattr head;
-	const uint8_t *p;
 
-	if (in->failed || !in->left)
+	if (in->failed || !bytes_left(in))
 		return in->failed ? -EPROTO : 0;
-	p = bytes_take(in, sizeof(head));
-	if (!p)
+	if (!bytes_copy(in, &head, sizeof(head)))
 		return -EPROTO;
-	memcpy(&head, p, sizeof(head));
-	if (head.nla_len < sizeof(head) || head.nla_len - sizeof(head) > in->left)
+	if (head.nla_len < sizeof(head) || head.nla_len - sizeof(head) > bytes_left(in))
 		return -EPROTO;
 	ret->type = head.nla_type & NLA_TYPE_MASK;
-	ret->value = bytes_of(in->at, head.nla_len - sizeof(head));
+	ret->value = bytes_of(in->data + in->at, head.nla_len - sizeof(head));
 	bytes_take(in, head.nla_len - sizeof(head));
 	skip_padding(in, head.nla_len);
 	return 1;
@@ -151,20 +145,17 @@ int nl_next_attr(struct bytes *in, struct nl_attr *ret)
 
 int nl_take_fixed(struct bytes *body, void *fixed, size_t size)
 {
-	const uint8_t *p = bytes_take(body, size);
-
-	if (!p)
+	if (!bytes_copy(body, fixed, size))
 		return -EPROTO;
-	memcpy(fixed, p, size);
 	skip_padding(body, size);
 	return 0;
 }
 
 int nl_get(const struct nl_attr *attr, void *value, size_t size)
 {
-	if (attr->value.left != size)
+	if (attr->value.size != size)
 		return -EPROTO;
-	memcpy(value, attr->value.at, size);
+	memcpy(value, attr->value.data, size);
 	return 0;
 }
 
@@ -175,11 +166,11 @@ int nl_get_u32(const struct nl_attr *attr, uint32_t *ret)
 
 void nl_get_string(const struct nl_attr *attr, char *buf, size_t size)
 {
-	size_t n = strnlen((const char *)attr->value.at, attr->value.left);
+	size_t n = strnlen((const char *)attr->value.data, attr->value.size);
 
 	if (n >= size)
 		n = size - 1;
-	memcpy(buf, attr->value.at, n);
+	memcpy(buf, attr->value.data, n);
 	buf[n] = '\0';
 }
 

@@ -166,7 +166,7 @@ void net_encode_redirect(struct nl_msg *msg, int from, int to)
 static int get_mac(const struct nl_attr *attr, uint8_t mac[NET_MAC_SIZE], bool *ret_has)
 {
 	/* Other kinds of links have addresses of other lengths, or empty ones. */
-	*ret_has = attr->value.left == NET_MAC_SIZE;
+	*ret_has = attr->value.size == NET_MAC_SIZE;
 	return *ret_has ? nl_get(attr, mac, NET_MAC_SIZE) : 0;
 }
 

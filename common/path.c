@@ -92,11 +92,3 @@ int path_mkdirs_in_root(int rootfd, const char *path)
 	}
 	return TAKE_FD(at);
 }
-
-bool path_is_name(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > 0 && n <= NAME_MAX && !strchr(name, '/') && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0;
-}

@@ -15,10 +15,10 @@ void ttrpc_header_decode(const uint8_t buf[TTRPC_HEADER_SIZE], struct ttrpc_head
 
 void ttrpc_header_encode(const struct ttrpc_header *header, uint8_t buf[TTRPC_HEADER_SIZE])
 {
-	uint32_t length = htobe32(header->length), stream = htobe32(header->stream);
+	struct bytes_out b = bytes_out_of(buf, TTRPC_HEADER_SIZE);
 
-	memcpy(buf, &length, sizeof(length));
-	memcpy(buf + 4, &stream, sizeof(stream));
-	buf[8] = header->type;
-	buf[9] = header->flags;
+	bytes_put_be32(&b, header->length);
+	bytes_put_be32(&b, header->stream);
+	bytes_put_u8(&b, header->type);
+	bytes_put_u8(&b, header->flags);
 }

@@ -34,7 +34,15 @@ struct ttrpc_header {
 };
 
 /* Any 10 bytes decode; the caller judges the fields. */
+/*@ requires \valid_read(buf + (0 .. TTRPC_HEADER_SIZE - 1)) && \valid(ret);
+    requires \separated(buf + (0 .. TTRPC_HEADER_SIZE - 1), ret);
+    assigns *ret;
+ */
 void ttrpc_header_decode(const uint8_t buf[TTRPC_HEADER_SIZE], struct ttrpc_header *ret);
+/*@ requires \valid(buf + (0 .. TTRPC_HEADER_SIZE - 1)) && \valid_read(header);
+    requires \separated(buf + (0 .. TTRPC_HEADER_SIZE - 1), header);
+    assigns buf[0 .. TTRPC_HEADER_SIZE - 1];
+ */
 void ttrpc_header_encode(const struct ttrpc_header *header, uint8_t buf[TTRPC_HEADER_SIZE]);
 
 #endif

@@ -92,19 +92,6 @@ void memory_destroy(struct memory *mem)
 	*mem = (struct memory){0};
 }
 
-void *memory_at(const struct memory *mem, uint64_t gpa, uint64_t len)
-{
-	for (unsigned i = 0; i < mem->n_regions; i++) {
-		const struct memory_region *region = &mem->regions[i];
-		uint64_t offset = gpa - region->gpa;
-
-		/* Below the region the difference wraps and is larger than any size. */
-		if (offset < region->size)
-			return len <= region->size - offset ? region->host + offset : NULL;
-	}
-	return NULL;
-}
-
 int memory_read(const struct memory *mem, uint64_t gpa, void *buf, size_t len)
 {
 	const void *p = memory_at(mem, gpa, len);

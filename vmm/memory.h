@@ -43,8 +43,19 @@ void memory_plan(struct memory *mem, uint64_t size);
 int memory_create(struct memory *mem, uint64_t size, struct err *err);
 void memory_destroy(struct memory *mem);
 
+/*@ predicate region_mapped(struct memory_region *r) =
+	\valid(r->host + (0 .. r->size - 1));
+    predicate memory_mapped(struct memory *mem) =
+	\valid_read(mem) && mem->n_regions <= MEMORY_MAX_REGIONS &&
+	\forall integer i; 0 <= i < mem->n_regions ==> region_mapped(&mem->regions[i]);
+ */
+
 /* The host address of [gpa, gpa + len), which must lie in one region; NULL otherwise. len may be 0. */
-void *memory_at(const struct memory *mem, uint64_t gpa, uint64_t len);
+/*@ requires memory_mapped(mem);
+    assigns \result \from *mem, gpa, len;
+    ensures \result == \null || \valid(\result + (0 .. len - 1));
+ */
+uint8_t *memory_at(const struct memory *mem, uint64_t gpa, uint64_t len);
 
 /* Copies out of or into guest memory. 0 or -EFAULT. */
 int memory_read(const struct memory *mem, uint64_t gpa, void *buf, size_t len);

@@ -2,7 +2,9 @@
 #include "vmm/vhost_user_proto.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
+#include <string.h>
 
 #include "common/bytes.h"
 
@@ -172,7 +174,7 @@ int vhost_user_decode(const struct vhost_user_header *header, const uint8_t *pay
 	r = decode_fields(&b, n_fds, ret);
 	if (r < 0)
 		return r;
-	if (b.failed || b.left || (n_fds && !takes_fds(header->request)))
+	if (b.failed || bytes_left(&b) || (n_fds && !takes_fds(header->request)))
 		return -EPROTO;
 	return 0;
 }

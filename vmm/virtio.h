@@ -26,9 +26,8 @@
 
 #include "common/log.h"
 #include "vmm/memory.h"
+#include "vmm/virtq_walk.h"
 
-#define VIRTQ_MAX_SIZE    1024
-#define VIRTQ_MAX_CHAIN   264 /* segments of one chain that are accepted: 256 pages and their heads */
 #define VIRTIO_MAX_QUEUES 18
 
 struct loop;
@@ -48,15 +47,6 @@ struct virtq {
 	uint16_t next_avail; /* ring index of the next chain to pop */
 	uint16_t next_used;  /* ring index of the next element to push */
 	uint16_t signalled;  /* next_used when the driver was last notified */
-};
-
-/* One request, as copied out of the ring: device-readable segments first, then writable ones. */
-struct virtq_chain {
-	uint16_t head;
-	unsigned n_out, n_in;     /* readable by the device; writable by the device */
-	uint32_t out_len, in_len; /* sums; a chain of more than 4 GiB - 1 is refused */
-	/* Out segments, then in segments: host addresses, checked. */
-	struct iovec iov[VIRTQ_MAX_CHAIN];
 };
 
 /* Checks the three rings' addresses, sizes and alignment against memory. 0, -EINVAL or -EFAULT. */

@@ -93,20 +93,11 @@ void virtq_reset(struct virtq *vq)
 	*vq = (struct virtq){.max_size = vq->max_size};
 }
 
-/* Where a walk stands: in the queue's own table, or in an indirect one. */
-struct walk {
-	const struct virtq *vq;
-	const uint8_t *table;
-	uint32_t n;     /* descriptors in table */
-	uint32_t steps; /* left */
-	bool indirect;
-};
-
-static struct vring_desc get_desc(const struct walk *w, uint32_t i)
+static struct vring_desc get_desc(const uint8_t *table, uint32_t i)
 {
 	struct vring_desc raw;
 
-	copy_once(&raw, w->table + sizeof(raw) * i, sizeof(raw));
+	copy_once(&raw, table + sizeof(raw) * i, sizeof(raw));
 	return (struct vring_desc){
 		.addr = le64toh(raw.addr),
 		.len = le32toh(raw.len),
@@ -115,74 +106,36 @@ static struct vring_desc get_desc(const struct walk *w, uint32_t i)
 	};
 }
 
-static int enter_indirect(struct walk *w, const struct vring_desc *d)
-{
-	if (w->indirect || (d->flags & VRING_DESC_F_NEXT) || !d->len ||
-	    d->len % sizeof(struct vring_desc))
-		return -EINVAL;
-	w->table = memory_at(w->vq->mem, d->addr, d->len);
-	if (!w->table)
-		return -EFAULT;
-	w->n = d->len / sizeof(struct vring_desc);
-	/* Longer than the queue is allowed here in practice (Linux does so), not longer than we
-	 * take. */
-	w->steps = VIRTQ_MAX_CHAIN;
-	w->indirect = true;
-	return 0;
-}
-
-static int add_segment(struct virtq_chain *chain, const struct virtq *vq,
-		       const struct vring_desc *d)
-{
-	bool in = d->flags & VRING_DESC_F_WRITE;
-	uint32_t *sum = in ? &chain->in_len : &chain->out_len;
-	unsigned n = chain->n_out + chain->n_in;
-	void *p;
-
-	if (!in && chain->n_in)
-		return -EINVAL;
-	if (!d->len)
-		return 0;
-	if (n == VIRTQ_MAX_CHAIN || d->len > UINT32_MAX - chain->out_len - chain->in_len)
-		return -EINVAL;
-	p = memory_at(vq->mem, d->addr, d->len);
-	if (!p)
-		return -EFAULT;
-	chain->iov[n] = (struct iovec){.iov_base = p, .iov_len = d->len};
-	*sum += d->len;
-	if (in)
-		chain->n_in++;
-	else
-		chain->n_out++;
-	return 0;
-}
-
 static int walk_chain(struct virtq *vq, struct virtq_chain *chain)
 {
-	struct walk w = {.vq = vq, .table = vq->desc, .n = vq->size, .steps = vq->size};
-	uint32_t i = chain->head;
-	int r;
+	const uint8_t *table = vq->desc;
+	struct virtq_walk w;
 
-	for (;;) {
+	virtq_walk_begin(&w, vq->size, chain->head);
+	while (!w.done) {
+		int64_t i = virtq_walk_next(&w);
 		struct vring_desc d;
+		void *p;
+		int r;
 
-		if (i >= w.n || !w.steps--)
+		if (i < 0)
 			return -EINVAL;
-		d = get_desc(&w, i);
-		if (d.flags & VRING_DESC_F_INDIRECT) {
-			r = enter_indirect(&w, &d);
-			if (r < 0)
-				return r;
-			i = 0;
-			continue;
-		}
-		r = add_segment(chain, vq, &d);
+		d = get_desc(table, (uint32_t)i);
+		r = virtq_walk_take(&w, &d, chain);
 		if (r < 0)
 			return r;
-		if (!(d.flags & VRING_DESC_F_NEXT))
-			return 0;
-		i = d.next;
+		if (r == VIRTQ_STEP_EMPTY)
+			continue;
+		p = memory_at(vq->mem, d.addr, d.len);
+		if (!p)
+			return -EFAULT;
+		if (r == VIRTQ_STEP_TABLE)
+			table = p;
+		else
+			chain->iov[chain->n_out + chain->n_in - 1] =
+				(struct iovec){.iov_base = p, .iov_len = d.len};
 	}
+	return 0;
 }
 
 int virtq_pop(struct virtq *vq, struct virtq_chain *chain)

@@ -25,7 +25,7 @@ void vsock_packet_decode(const uint8_t buf[VSOCK_HEADER_SIZE], struct vsock_pack
 
 void vsock_packet_encode(const struct vsock_packet *packet, uint8_t buf[VSOCK_HEADER_SIZE])
 {
-	struct bytes_out b = {.at = buf, .left = VSOCK_HEADER_SIZE};
+	struct bytes_out b = bytes_out_of(buf, VSOCK_HEADER_SIZE);
 
 	bytes_put_le64(&b, packet->src_cid);
 	bytes_put_le64(&b, packet->dst_cid);

@@ -30,7 +30,15 @@ struct vsock_packet {
 };
 
 /* Any 44 bytes decode; the caller judges the fields. */
+/*@ requires \valid_read(buf + (0 .. VSOCK_HEADER_SIZE - 1)) && \valid(ret);
+    requires \separated(buf + (0 .. VSOCK_HEADER_SIZE - 1), ret);
+    assigns *ret;
+ */
 void vsock_packet_decode(const uint8_t buf[VSOCK_HEADER_SIZE], struct vsock_packet *ret);
+/*@ requires \valid(buf + (0 .. VSOCK_HEADER_SIZE - 1)) && \valid_read(packet);
+    requires \separated(buf + (0 .. VSOCK_HEADER_SIZE - 1), packet);
+    assigns buf[0 .. VSOCK_HEADER_SIZE - 1];
+ */
 void vsock_packet_encode(const struct vsock_packet *packet, uint8_t buf[VSOCK_HEADER_SIZE]);
 
 #endif

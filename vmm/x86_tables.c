@@ -116,16 +116,16 @@ static unsigned put_entries(struct bytes_out *out, unsigned cpus)
 void x86_encode_mp_table(uint8_t table[X86_MP_TABLE_SIZE], unsigned cpus)
 {
 	uint8_t *header = table + MP_FLOATING_SIZE;
-	struct bytes_out out = {.at = header + MP_HEADER_SIZE,
-				.left = X86_MP_TABLE_SIZE - MP_FLOATING_SIZE - MP_HEADER_SIZE};
+	struct bytes_out out = bytes_out_of(header + MP_HEADER_SIZE,
+					    X86_MP_TABLE_SIZE - MP_FLOATING_SIZE - MP_HEADER_SIZE);
 	unsigned n_entries;
 	size_t length;
 
 	memset(table, 0, X86_MP_TABLE_SIZE);
 	n_entries = put_entries(&out, cpus);
-	length = out.at - header;
+	length = MP_HEADER_SIZE + out.at;
 
-	out = (struct bytes_out){.at = header, .left = MP_HEADER_SIZE};
+	out = bytes_out_of(header, MP_HEADER_SIZE);
 	put_bytes(&out, "PCMP", 4);
 	bytes_put_le16(&out, length);
 	bytes_put_u8(&out, MP_VERSION_1_4);
@@ -138,7 +138,7 @@ void x86_encode_mp_table(uint8_t table[X86_MP_TABLE_SIZE], unsigned cpus)
 	bytes_put_le32(&out, X86_LAPIC_GPA);
 	header[7] = checksum(header, length);
 
-	out = (struct bytes_out){.at = table, .left = MP_FLOATING_SIZE};
+	out = bytes_out_of(table, MP_FLOATING_SIZE);
 	put_bytes(&out, "_MP_", 4);
 	bytes_put_le32(&out, X86_MP_TABLE_GPA + MP_FLOATING_SIZE);
 	bytes_put_u8(&out, 1); /* length in paragraphs */

@@ -19,7 +19,7 @@ Test(bytes, reads_in_order_and_fails_past_the_end_for_good)
 	cr_assert_not(b.failed);
 	cr_assert_eq(bytes_u8(&b), 0);
 	cr_assert(b.failed);
-	b.left = 1;
+	b.at = 0;
 	cr_assert_null(bytes_take(&b, 0), "a failed reader stays failed");
 }
 
@@ -35,7 +35,7 @@ Test(bytes, a_length_near_the_top_does_not_wrap)
 Test(bytes, writes_within_the_room)
 {
 	uint8_t buf[6] = {0};
-	struct bytes_out b = {.at = buf, .left = sizeof(buf)};
+	struct bytes_out b = bytes_out_of(buf, sizeof(buf));
 
 	bytes_put_be32(&b, 0x01020304);
 	bytes_put_le16(&b, 0x0605);

@@ -78,7 +78,7 @@ static void make(bool terminal)
 static int dial(uint64_t id)
 {
 	uint8_t buf[8];
-	struct bytes_out out = {.at = buf, .left = sizeof(buf)};
+	struct bytes_out out = bytes_out_of(buf, sizeof(buf));
 	int fd;
 
 	bytes_put_le64(&out, id);
