@@ -14,7 +14,7 @@
 # mounted yet, which would forbid the copy; disk slots are empty and without driver. A warm state belongs to one boot of the machine
 # underneath, as it holds the frequency of its time stamp counter.
 #
-# One CPU is the steady choice. With several, QEMU 7.2 emulates them on threads that race: a CPU that
+# One CPU is the steady choice (and guest/second_clock.c keeps it from standing still). With several, QEMU 7.2 emulates them on threads that race: a CPU that
 # translates code which another rewrites may keep the old code for ever (8.1 mends that), and whenever
 # any CPU loads an x87 state, a flag of the first CPU is cleared (cpu_clear_ignne), not atomically, which
 # now and then takes back another flag there: whether addresses go through a guest's nested page tables.
@@ -48,7 +48,8 @@ compose_qemu() {
 	if [[ $icount == yes ]]; then
 		qemu+=(-accel tcg -icount "shift=0,sleep=off")
 	else
-		qemu+=(-accel "tcg,thread=multi")
+		# With an HPET the kernel has that make the real-time clock's interrupts (guest/second_clock.c).
+		qemu+=(-accel "tcg,thread=multi" -machine hpet=off)
 	fi
 	qemu+=(-device virtio-serial-pci)
 	for port in 3:out 4:err 5:ctl; do
