@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "agent.pb-c.h"
 #include "common/err.h"
@@ -47,6 +48,12 @@ int cgroup_freeze(int fd, bool on);
 int cgroup_signal(int fd, const char *id, int signo);
 /* The processes in the cgroup and beneath, at most max. Returns how many there are of them. */
 size_t cgroup_pids(int fd, uint32_t *pids, size_t max);
+/* Opens the cgroup that path names in the container's, whose root is "/". -ENOENT. */
+int cgroup_open_inside(int fd, const char *path);
+/* Whether it may have processes itself: no controller is passed on to what is beneath it. */
+bool cgroup_takes_processes(int fd);
+/* Opens the one that a process of the container id is in. */
+int cgroup_open_of(int fd, const char *id, pid_t pid);
 /* Removes the empty cgroups beneath fd. */
 void cgroup_remove_beneath(int fd);
 

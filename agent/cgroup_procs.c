@@ -98,19 +98,51 @@ int cgroup_freeze(int fd, bool on)
 	return io_write_value(fd, "cgroup.freeze", on ? "1" : "0");
 }
 
-/* Whether pid is in the cgroup of container id or beneath. */
-static bool is_member(uint32_t pid, const char *id)
+/* Where in the cgroup of container id the process is, "" for its top; NULL: not in it. *ret_text is
+ * the caller's to free. */
+static char *place_of(uint32_t pid, const char *id, char **ret_text)
 {
-	_cleanup_free_ char *text = NULL;
-	char path[64], prefix[256];
+	char path[64], prefix[256], *text = NULL;
 	size_t len;
 
 	snprintf(path, sizeof(path), "/proc/%u/cgroup", pid);
 	len = (size_t)snprintf(prefix, sizeof(prefix), "0::/containers/%s", id);
-	if (io_read_file(AT_FDCWD, path, 65536, &text, NULL) < 0)
-		return false;
-	return len < sizeof(prefix) && !strncmp(text, prefix, len) &&
-	       (text[len] == '\n' || text[len] == '/');
+	if (len >= sizeof(prefix) || io_read_file(AT_FDCWD, path, 65536, &text, NULL) < 0)
+		return NULL;
+	*ret_text = text;
+	if (strncmp(text, prefix, len) != 0 || (text[len] != '\n' && text[len] != '/'))
+		return NULL;
+	text[len + strcspn(text + len, "\n")] = '\0';
+	return text + len;
+}
+
+static bool is_member(uint32_t pid, const char *id)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return place_of(pid, id, &text) != NULL;
+}
+
+int cgroup_open_inside(int fd, const char *path)
+{
+	path += strspn(path, "/");
+	return path_open_beneath(fd, path[0] ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+bool cgroup_takes_processes(int fd)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return io_read_file(fd, "cgroup.subtree_control", 4096, &text, NULL) < 0 ||
+	       !text[strspn(text, " \n")];
+}
+
+int cgroup_open_of(int fd, const char *id, pid_t pid)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *place = place_of((uint32_t)pid, id, &text);
+
+	return place ? cgroup_open_inside(fd, place) : -ESRCH;
 }
 
 int cgroup_signal(int fd, const char *id, int signo)

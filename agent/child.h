@@ -23,7 +23,8 @@ struct child_args {
 	const char *resolv_conf; /* to write into rootfs; NULL: it has its own */
 	/* An exec: */
 	int init_pidfd;
-	uint64_t namespaces; /* CLONE_NEW* to join */
+	uint64_t namespaces;     /* CLONE_NEW* to join */
+	const Agent__Copy *copy; /* to make (copy.h); NULL: a program runs */
 	/* Both: */
 	const struct process_plan *process;
 	const struct seccomp *seccomp;

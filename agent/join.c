@@ -4,7 +4,8 @@
  * all namespaces of the container's init at once, through its pidfd, and clones the process proper,
  * which thereby is in the pid namespace. From there on every name that is opened is the
  * container's to choose: each is checked for what it is, and if an open never returns, only
- * this process waits, in a cgroup that dies with the container.
+ * this process waits, in a cgroup that dies with the container. A copy (copy.c) goes the same way, but
+ * into the mount namespace alone.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/child.h"
+#include "agent/copy.h"
 #include "agent/report.h"
 #include "common/cleanup.h"
 
@@ -40,15 +42,19 @@ static void __attribute__((noreturn)) run_joined(const struct child_args *args, 
 	}
 	if (report_send(args->report_fd, &ready, -1) < 0 || report_wait_go(args->report_fd) < 0)
 		_exit(EXIT_SETUP);
+	if (args->copy)
+		copy_run(args, root);
 	child_become(args, root, tty);
 }
 
 static int join_namespaces(const struct child_args *args, struct err *err)
 {
-	if (setns(args->init_pidfd, (int)args->namespaces) < 0)
+	uint64_t namespaces = args->copy ? CLONE_NEWNS : args->namespaces;
+
+	if (setns(args->init_pidfd, (int)namespaces) < 0)
 		return err_set_errno(err, errno == ESRCH ? ENOENT : errno,
 				     "joining the container's namespaces");
-	if ((args->namespaces & CLONE_NEWUSER) &&
+	if ((namespaces & CLONE_NEWUSER) &&
 	    (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
 		return err_set_errno(err, errno, "becoming root of the user namespace");
 	return 0;

@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/cgroup.h"
 #include "agent/container.h"
+#include "agent/copy.h"
 #include "agent/plan.h"
 #include "agent/service.h"
 #include "common/rpc.h"
@@ -127,10 +128,28 @@ static int check_exec(struct container *container, const char *exec_id, struct e
 	return 0;
 }
 
+/*
+ * The container's own cgroup, unless another one is named. Where the container has spread its processes
+ * beneath it, the kernel lets none into it itself: then the one that its init is in.
+ */
+static int open_cgroup(const struct container *container, const char *path, struct err *err)
+{
+	int fd = cgroup_open_inside(container->cgroup_fd, path);
+
+	if (fd < 0)
+		return err_set_errno(err, -fd, "cgroup %.128s", path);
+	if (path[0] || cgroup_takes_processes(fd))
+		return fd;
+	close(fd);
+	fd = cgroup_open_of(container->cgroup_fd, container->id, container->init->pid);
+	return fd < 0 ? err_set_errno(err, -fd, "the cgroup of the container's init") : fd;
+}
+
 static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_call *call,
 		struct err *err)
 {
 	_cleanup_process_plan_ struct process_plan plan = {0};
+	_cleanup_close_ int cgroup = -1;
 	struct child_args args = {.process = &plan, .joins.ready_fd = -1};
 	struct container *container;
 	struct process *process;
@@ -141,13 +160,18 @@ static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_c
 		r = check_exec(container, req->exec_id, err);
 	if (r >= 0)
 		r = plan_process(req->process, &plan, err);
+	if (r >= 0 && req->copy)
+		r = copy_check(req->copy, err);
+	if (r >= 0)
+		r = cgroup = open_cgroup(container, req->cgroup, err);
 	if (r < 0)
 		return r;
 	args.init_pidfd = container->init->pidfd;
 	args.namespaces = container->namespaces;
+	args.copy = req->copy;
 	args.seccomp = &container->seccomp;
 	args.personality = container->personality;
-	args.cgroup_fd = container->cgroup_fd;
+	args.cgroup_fd = cgroup;
 	args.root_uid = container->root_uid;
 	args.root_gid = container->root_gid;
 	r = process_create(container, req->exec_id, &args, req->streams, &exec_events, &process,

@@ -13,6 +13,8 @@
 
 #include "common/cleanup.h"
 
+#define MAX_LINKS 40 /* as the kernel */
+
 static int openat2_retry(int dirfd, const char *path, const struct open_how *how)
 {
 	long fd;
@@ -49,38 +51,63 @@ int path_open_beneath(int rootfd, const char *path, int flags, mode_t mode)
 	return open_how(rootfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
+/* What a link that leads to nothing yet leads to, in place of its name in path. */
+static int follow(int at, const char *name, const char *after, char path[PATH_MAX])
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(at, name, target, sizeof(target));
+	size_t rest = strlen(after);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n + 1 + rest >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memmove(path + n + 1, after, rest + 1);
+	memcpy(path, target, (size_t)n);
+	path[n] = '/';
+	return 0;
+}
+
 /*
  * Grows the resolved prefix one component at a time. Each step is resolved from the root again, so
  * that links and ".." in the image keep their meaning inside it.
  */
 int path_mkdirs_in_root(int rootfd, const char *path)
 {
-	char prefix[PATH_MAX];
+	char prefix[PATH_MAX], rest[PATH_MAX], *p = rest;
 	size_t len = 0;
+	unsigned links = 0;
 	_cleanup_close_ int at = path_open_in_root(rootfd, ".", O_PATH | O_DIRECTORY, 0);
 
 	if (at < 0)
 		return at;
-	if (strlen(path) >= sizeof(prefix))
+	if (strlen(path) >= sizeof(rest))
 		return -ENAMETOOLONG;
-	while (*path) {
-		size_t n = strcspn(path, "/");
+	memcpy(rest, path, strlen(path) + 1);
+	while (*(p += strspn(p, "/"))) {
+		size_t n = strcspn(p, "/"), before = len;
 		const char *name;
 		int next;
 
-		if (n == 0) {
-			path++;
-			continue;
-		}
+		if (len + n + 2 > sizeof(prefix))
+			return -ENAMETOOLONG;
 		if (len)
 			prefix[len++] = '/';
 		name = prefix + len;
-		memcpy(prefix + len, path, n);
+		memcpy(prefix + len, p, n);
 		len += n;
 		prefix[len] = '\0';
-		path += n;
+		p += n;
 		next = path_open_in_root(rootfd, prefix, O_PATH | O_DIRECTORY, 0);
-		if (next == -ENOENT) {
+		if (next == -ENOENT && follow(at, name, p, rest) == 0) {
+			if (++links > MAX_LINKS)
+				return -ELOOP;
+			p = rest;
+			len = rest[0] == '/' ? 0 : before;
+			prefix[len] = '\0';
+			next = path_open_in_root(rootfd, len ? prefix : ".", O_PATH | O_DIRECTORY,
+						 0);
+		} else if (next == -ENOENT) {
 			if (mkdirat(at, name, 0755) < 0 && errno != EEXIST)
 				return -errno;
 			next = path_open_in_root(rootfd, prefix, O_PATH | O_DIRECTORY, 0);
@@ -91,4 +118,34 @@ int path_mkdirs_in_root(int rootfd, const char *path)
 		at = next;
 	}
 	return TAKE_FD(at);
+}
+
+int path_split(const char *path, char ret_dir[PATH_MAX], char ret_name[NAME_MAX + 1])
+{
+	size_t end = strlen(path), begin;
+	char name[NAME_MAX + 1];
+
+	if (!end)
+		return -EINVAL;
+	if (end >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(ret_dir, path, end + 1);
+	while (end && path[end - 1] == '/')
+		end--;
+	for (begin = end; begin && path[begin - 1] != '/';)
+		begin--;
+	if (end - begin > NAME_MAX)
+		return -ENAMETOOLONG;
+	memcpy(name, path + begin, end - begin);
+	name[end - begin] = '\0';
+	if (!path_is_name(name)) {
+		memcpy(ret_name, ".", 2);
+		return 0;
+	}
+	memcpy(ret_name, name, end - begin + 1);
+	if (begin)
+		ret_dir[begin] = '\0';
+	else
+		memcpy(ret_dir, ".", 2);
+	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef COMMON_PATH_H
 #define COMMON_PATH_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -20,6 +21,12 @@ int path_open_beneath(int rootfd, const char *path, int flags, mode_t mode);
  * O_PATH|O_DIRECTORY. Returns the fd.
  */
 int path_mkdirs_in_root(int rootfd, const char *path);
+
+/*
+ * Splits what comes before the last component from that; "." and ".." and "/" are no names: then *ret_dir is
+ * the whole path, and the name is ".". Pure; -EINVAL of an empty path, -ENAMETOOLONG.
+ */
+int path_split(const char *path, char ret_dir[PATH_MAX], char ret_name[NAME_MAX + 1]);
 
 /* True for a name that can be one path component: not empty, ".", "..", no slash, at most 255. */
 bool path_is_name(const char *name);

@@ -20,6 +20,7 @@ struct cli_verb {
 	const char *help;
 };
 
+int cli_cp(int argc, char **argv);
 int cli_exec(int argc, char **argv);
 int cli_images(int argc, char **argv);
 int cli_inspect(int argc, char **argv);

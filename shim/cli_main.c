@@ -10,6 +10,7 @@
 static const struct cli_verb verbs[] = {
 	{"run", cli_run, "run a program in a fresh micro-VM"},
 	{"exec", cli_exec, "run a further program in a running sandbox"},
+	{"cp", cli_cp, "copy files into a running sandbox, or out of it"},
 	{"ps", cli_ps, "list sandboxes"},
 	{"logs", cli_logs, "print what a detached sandbox has written"},
 	{"stop", cli_stop, "end sandboxes: SIGTERM, then SIGKILL"},

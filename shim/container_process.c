@@ -2,6 +2,7 @@
 /* The processes of a container: start, exec, delete, and what init's end means for the pod. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "common/loop.h"
@@ -67,6 +68,7 @@ static void on_started(const ProtobufCMessage *reply, const struct err *err, voi
 static int ask_start(struct process *process)
 {
 	struct container *container = process->container;
+	Agent__Copy copy = AGENT__COPY__INIT;
 	Agent__ProcessRequest start = AGENT__PROCESS_REQUEST__INIT;
 	Agent__ExecRequest exec = AGENT__EXEC_REQUEST__INIT;
 	Agent__Streams streams = AGENT__STREAMS__INIT;
@@ -86,6 +88,14 @@ static int ask_start(struct process *process)
 	exec.id = container->id;
 	exec.exec_id = process->exec_id;
 	exec.streams = &streams;
+	if (process->copy) {
+		copy.path = process->copy->path;
+		copy.in = process->copy->in;
+		copy.name = process->copy->name;
+		copy.keep_owners = process->copy->keep_owners;
+		exec.copy = &copy;
+	}
+	exec.cgroup = process->cgroup ? process->cgroup : (char *)protobuf_c_empty_string;
 	r = agent_client_call(shim->sandbox.agent, "Exec", &exec.base, 0, on_started, process);
 	spec_free(TAKE_PTR(process->spec));
 	return r;
@@ -108,6 +118,18 @@ void container_start_process(struct process *process, struct rpc_call *call)
 	err_set_errno(&err, -r, "cannot ask the agent to start it");
 	rpc_fail(TAKE_PTR(process->start), &err);
 	process_end(process, 126);
+}
+
+/* A message of its own, as the request goes with its call. */
+static Task__Copy *duplicate(const Task__Copy *copy)
+{
+	size_t size = protobuf_c_message_get_packed_size(&copy->base);
+	_cleanup_free_ uint8_t *buf = malloc(size + 1);
+
+	if (!buf)
+		return NULL;
+	protobuf_c_message_pack(&copy->base, buf);
+	return (Task__Copy *)protobuf_c_message_unpack(&task__copy__descriptor, NULL, size, buf);
 }
 
 int container_add_exec(struct container *container, const Task__ExecProcessRequest *req,
@@ -139,6 +161,10 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 				       &process->spec, err);
 	if (r == 0)
 		r = spec_guest_build_process(process->spec, &process->spec->process, &checked, err);
+	if (r == 0 && req->copy && !(process->copy = duplicate(req->copy)))
+		r = err_set(err, ENOMEM, "out of memory");
+	if (r == 0 && req->cgroup[0] && !(process->cgroup = strdup(req->cgroup)))
+		r = err_set(err, ENOMEM, "out of memory");
 	if (r < 0) {
 		process_finish(process);
 		free(process);

@@ -204,6 +204,9 @@ void process_finish(struct process *process)
 	stdio_destroy(process->stdio);
 	spec_free(process->spec);
 	free(process->exec_id);
+	free(process->cgroup);
+	if (process->copy)
+		protobuf_c_message_free_unpacked(&process->copy->base, NULL);
 	free((char *)process->uris.in);
 	free((char *)process->uris.out);
 	free((char *)process->uris.err);

@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "shim/stdio.h"
+#include "task.pb-c.h"
 
 struct container;
 struct rpc_call;
@@ -26,6 +27,8 @@ struct process {
 	struct stdio *stdio;
 	struct stdio_request uris; /* as the client gave them; ours */
 	struct spec *spec;         /* of an exec, until it starts */
+	char *cgroup;              /* of an exec: beneath the container's; NULL: that one */
+	Task__Copy *copy;          /* of an exec that is one, ours; else NULL */
 	bool agent_exited;         /* the guest's half of an exit */
 	bool killed;               /* SIGKILL was sent; see process_killed() */
 	bool never_ran;            /* its start has failed */

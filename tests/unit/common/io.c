@@ -129,7 +129,55 @@ Test(path, directories_are_made_inside_the_root)
 	cr_assert_geq(made, 0);
 	cr_assert_eq(faccessat(root, "a/c", F_OK, 0), 0);
 	cr_assert_eq(faccessat(root, "a/b", F_OK, 0), 0);
-	cr_assert_eq(path_mkdirs_in_root(root, "l/y"), -ENOENT, "a dangling link is not followed");
+}
+
+/* As runc makes mount points: what a link leads to is made where it leads to, within the root. */
+Test(path, dangling_links_are_followed_inside_the_root)
+{
+	_cleanup_close_ int root = -1, made = -1, again = -1;
+
+	cr_assert_eq(mkdirat(dirfd_, "root", 0755), 0);
+	cr_assert_eq(mkdirat(dirfd_, "root/etc", 0755), 0);
+	cr_assert_eq(symlinkat("/inner/x", dirfd_, "root/l"), 0);
+	cr_assert_eq(symlinkat("../../../foo/../bar", dirfd_, "root/etc/up"), 0);
+	cr_assert_eq(symlinkat("b", dirfd_, "root/a"), 0);
+	cr_assert_eq(symlinkat("a", dirfd_, "root/b"), 0);
+	root = openat(dirfd_, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	made = path_mkdirs_in_root(root, "l/y");
+	cr_assert_geq(made, 0);
+	cr_assert_eq(faccessat(root, "inner/x/y", F_OK, 0), 0);
+	again = path_mkdirs_in_root(root, "etc/up/z");
+	cr_assert_geq(again, 0);
+	cr_assert_eq(faccessat(root, "bar/z", F_OK, 0), 0);
+	cr_assert_eq(faccessat(dirfd_, "bar", F_OK, 0), -1);
+	cr_assert_eq(path_mkdirs_in_root(root, "a/c"), -ELOOP);
+}
+
+Test(path, split)
+{
+	static const struct {
+		const char *path, *dir, *name;
+	} cases[] = {
+		{"a", ".", "a"},      {"/a", "/", "a"},      {"a/b/", "a/", "b"},
+		{"/", "/", "."},      {".", ".", "."},       {"a/.", "a/.", "."},
+		{"..", "..", "."},    {"a/..", "a/..", "."}, {"//a", "//", "a"},
+		{"a//b", "a//", "b"},
+	};
+	char parent[PATH_MAX], name[NAME_MAX + 1], longest[PATH_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cr_assert_eq(path_split(cases[i].path, parent, name), 0);
+		cr_assert_str_eq(parent, cases[i].dir);
+		cr_assert_str_eq(name, cases[i].name);
+	}
+	cr_assert_eq(path_split("", parent, name), -EINVAL);
+	memset(longest, 'a', PATH_MAX);
+	longest[PATH_MAX] = '\0';
+	cr_assert_eq(path_split(longest, parent, name), -ENAMETOOLONG);
+	longest[NAME_MAX + 1] = '\0';
+	cr_assert_eq(path_split(longest, parent, name), -ENAMETOOLONG);
+	longest[NAME_MAX] = '\0';
+	cr_assert_eq(path_split(longest, parent, name), 0);
 }
 
 Test(path, names)
