@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: a device of the plan is made with mknod(2) in the container's root. Within a
- * user namespace that is not permitted to anybody, so the helper, before it enters one, makes those
- * devices in a tmpfs of its own (DEVICES_WORK, each named by its operation's number), and each is
- * bound to its place later. Paths of the container are resolved as in mount.c.
+ * user namespace that is not permitted to anybody, nor in a folder of the host, so the helper, before
+ * it enters one, makes those devices in a tmpfs of its own (DEVICES_WORK, each named by its operation's
+ * number), and each is bound to its place later. Paths of the container are resolved as in mount.c.
  */
 #include "agent/device.h"
 
@@ -21,10 +21,14 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 
-static bool needs_bind(const struct plan *plan, const struct op *op)
+static bool has_userns(const struct plan *plan)
 {
-	return op->kind == OP_DEVICE && (plan->namespaces & CLONE_NEWUSER) &&
-	       !S_ISFIFO(op->device.mode);
+	return plan->namespaces & CLONE_NEWUSER;
+}
+
+static bool is_device(const struct op *op)
+{
+	return op->kind == OP_DEVICE && !S_ISFIFO(op->device.mode);
 }
 
 /* --- beforehand ---------------------------------------------------------------------------- */
@@ -49,9 +53,12 @@ static int mount_devices(void)
 
 static int make_shared_device(const struct plan *plan, const struct op *op, const char *path)
 {
-	int64_t uid = plan_map_id(plan->idmaps.uid, plan->idmaps.n_uid, op->device.uid);
-	int64_t gid = plan_map_id(plan->idmaps.gid, plan->idmaps.n_gid, op->device.gid);
+	int64_t uid = op->device.uid, gid = op->device.gid;
 
+	if (has_userns(plan)) {
+		uid = plan_map_id(plan->idmaps.uid, plan->idmaps.n_uid, op->device.uid);
+		gid = plan_map_id(plan->idmaps.gid, plan->idmaps.n_gid, op->device.gid);
+	}
 	if (mknod(path, op->device.mode, makedev(op->device.major, op->device.minor)) < 0 ||
 	    chmod(path, op->device.mode & 07777) < 0)
 		return -errno;
@@ -59,18 +66,18 @@ static int make_shared_device(const struct plan *plan, const struct op *op, cons
 	return uid >= 0 && gid >= 0 && lchown(path, (uid_t)uid, (gid_t)gid) < 0 ? -errno : 0;
 }
 
-int device_prepare(const struct plan *plan, struct err *err)
+int device_prepare(const struct plan *plan, bool shared_root, struct err *err)
 {
 	int r;
 
-	if (!(plan->namespaces & CLONE_NEWUSER))
+	if (!has_userns(plan) && !shared_root)
 		return 0;
 	r = mount_devices();
 	for (size_t i = 0; r >= 0 && i < plan->n_ops; i++) {
 		char path[64];
 
 		snprintf(path, sizeof(path), DEVICES_WORK "/%zu", i);
-		if (needs_bind(plan, &plan->ops[i]))
+		if (is_device(&plan->ops[i]))
 			r = make_shared_device(plan, &plan->ops[i], path);
 	}
 	return r < 0 ? err_set_errno(err, -r, "making the container's devices") : 0;
@@ -78,7 +85,7 @@ int device_prepare(const struct plan *plan, struct err *err)
 
 /* --- in the container's root --------------------------------------------------------------- */
 
-/* In a user namespace no device can be made: the one that device_prepare() has made is bound. */
+/* Where no device can be made: the one that device_prepare() has made is bound. */
 static int bind_device(int root_fd, const struct plan *plan, const struct op *op)
 {
 	_cleanup_close_ int fd = -1, dir = -1, file = -1, tree = -1;
@@ -130,5 +137,8 @@ static int make_device(int root_fd, const struct op *op)
 
 int device_make(const struct plan *plan, int root_fd, const struct op *op)
 {
-	return needs_bind(plan, op) ? bind_device(root_fd, plan, op) : make_device(root_fd, op);
+	bool bound = is_device(op) && has_userns(plan);
+	int r = bound ? -EPERM : make_device(root_fd, op);
+
+	return r == -EPERM && is_device(op) ? bind_device(root_fd, plan, op) : r;
 }

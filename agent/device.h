@@ -7,10 +7,10 @@
 #include "common/err.h"
 
 /*
- * Beforehand, in the helper, which still is root of the guest: makes what a container with a user
- * namespace may not make, in a mount that only it and its children have.
+ * Beforehand, in the helper, which still is root of the guest: makes what cannot be made in a user
+ * namespace, or in a root that is a folder of the host, in a mount that only it and its children have.
  */
-int device_prepare(const struct plan *plan, struct err *err);
+int device_prepare(const struct plan *plan, bool shared_root, struct err *err);
 
 /* The operation's device (OP_DEVICE), in the root file system that root_fd refers to. 0 or -errno. */
 int device_make(const struct plan *plan, int root_fd, const struct op *op);

@@ -27,6 +27,8 @@
 #include "common/io.h"
 #include "common/path.h"
 
+#define MAX_LINKS 40 /* as the kernel */
+
 int mount_open_parent(int root_fd, const char *path, const char **ret_name)
 {
 	const char *slash = strrchr(path, '/');
@@ -58,11 +60,15 @@ static int do_sysctl(const struct op *op, struct err *err)
  * Where a file system goes. For proc and sysfs the way there must hold no link: the masked and
  * read-only paths beneath them are given as /proc/... and would miss a mount that is elsewhere.
  */
-static int open_target(int root_fd, const struct op *op)
+static int open_target(int root_fd, const struct op *op, bool *ret_made)
 {
 	bool strict = !strcmp(op->mount->type, "proc") || !strcmp(op->mount->type, "sysfs");
-	_cleanup_close_ int fd = path_mkdirs_in_root(root_fd, op->path);
+	_cleanup_close_ int fd = path_open_in_root(root_fd, op->path, O_PATH | O_CLOEXEC, 0);
 	const char *relative = op->path + strspn(op->path, "/");
+
+	*ret_made = fd == -ENOENT;
+	close_fd(&fd);
+	fd = path_mkdirs_in_root(root_fd, op->path);
 
 	if (fd < 0 || !strict)
 		return fd < 0 ? fd : TAKE_FD(fd);
@@ -70,12 +76,19 @@ static int open_target(int root_fd, const struct op *op)
 				 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 }
 
+static bool has_data(const struct mount_options *options, const char *prefix)
+{
+	for (size_t i = 0; i < options->n_data; i++)
+		if (!strncmp(options->data[i], prefix, strlen(prefix)))
+			return true;
+	return false;
+}
+
 /* What the new mount (detached) shall have of what it goes over. */
 static int fill_mount(int mount_fd, int target_fd, const struct mount_options *options,
 		      struct err *err)
 {
 	_cleanup_close_ int from = -1, to = -1;
-	bool has_mode = false;
 	struct stat st;
 
 	if (!options->copyup)
@@ -84,12 +97,23 @@ static int fill_mount(int mount_fd, int target_fd, const struct mount_options *o
 	to = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return err_set_errno(err, errno, "tmpcopyup");
-	for (size_t i = 0; i < options->n_data; i++)
-		has_mode |= !strncmp(options->data[i], "mode=", 5);
-	if (!has_mode &&
-	    (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0))
+	if (!has_data(options, "mode=") && fchown(to, st.st_uid, st.st_gid) < 0)
 		return err_set_errno(err, errno, "tmpcopyup");
 	return copyup(from, to, err);
+}
+
+/* As runc has it, a tmpfs has the mode of the directory that it goes over, if that was there. */
+static int set_mode(struct fsmount *fs, const struct op *op, int target_fd, struct err *err)
+{
+	char text[8];
+	struct stat st;
+
+	if (strcmp(op->mount->type, "tmpfs") != 0 || has_data(&op->mount->options, "mode="))
+		return 0;
+	if (fstat(target_fd, &st) < 0)
+		return err_set_errno(err, errno, "mount point %.128s", op->path);
+	snprintf(text, sizeof(text), "%o", st.st_mode & 07777);
+	return fsmount_set(fs, "mode", text, err);
 }
 
 static int idmap_mount(int mount_fd, const struct op *op, struct err *err)
@@ -111,9 +135,10 @@ static int do_mount(int root_fd, const struct op *op, struct err *err)
 	const struct mount_options *options = &op->mount->options;
 	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
 	_cleanup_close_ int mount_fd = -1, target = -1;
+	bool made;
 	int r;
 
-	target = open_target(root_fd, op);
+	target = open_target(root_fd, op, &made);
 	if (target < 0)
 		return err_set_errno(err, -target, "mount point %.128s", op->path);
 	r = fsmount_open(&fs, op->mount->type, err);
@@ -121,6 +146,8 @@ static int do_mount(int root_fd, const struct op *op, struct err *err)
 		r = fsmount_set(&fs, "source", op->mount->source, err);
 	if (r >= 0)
 		r = fsmount_set_data(&fs, options, err);
+	if (r >= 0 && !made)
+		r = set_mode(&fs, op, target, err);
 	if (r < 0)
 		return err_wrap(err, "mount %.128s", op->path);
 	mount_fd = fsmount_create(&fs, options->copyup ? 0 : options->attr_set, err);
@@ -138,21 +165,49 @@ static int do_mount(int root_fd, const struct op *op, struct err *err)
 	return r < 0 ? err_set_errno(err, -r, "mount %.128s", op->path) : 0;
 }
 
+/* Where path leads by the link that is its last component, and that leads to nothing yet. */
+static int follow_link(int dir, const char *name, char path[PATH_MAX])
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
+	size_t parent = (size_t)(strrchr(path, '/') - path) + 1;
+
+	if (n < 0)
+		return -errno;
+	if (target[0] == '/')
+		parent = 0;
+	if (parent + (size_t)n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(path + parent, target, (size_t)n);
+	path[parent + (size_t)n] = '\0';
+	return 0;
+}
+
 /* A file's mount point is a file, made where there is none; links in the way are the root's own. */
 static int open_file_target(int root_fd, const char *path)
 {
-	int fd = path_open_in_root(root_fd, path, O_PATH | O_CLOEXEC, 0);
-	_cleanup_close_ int dir = -1;
-	const char *name;
+	char at[PATH_MAX];
 
-	if (fd != -ENOENT)
-		return fd;
-	dir = mount_open_parent(root_fd, path, &name);
-	if (dir < 0)
-		return dir;
-	if (mknodat(dir, name, S_IFREG | 0644, 0) < 0)
-		return -errno;
-	return path_open_beneath(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	snprintf(at, sizeof(at), "%s", path);
+	for (int links = 0; links < MAX_LINKS; links++) {
+		int fd = path_open_in_root(root_fd, at, O_PATH | O_CLOEXEC, 0), r;
+		_cleanup_close_ int dir = -1;
+		const char *name;
+
+		if (fd != -ENOENT)
+			return fd;
+		dir = mount_open_parent(root_fd, at, &name);
+		if (dir < 0)
+			return dir;
+		if (mknodat(dir, name, S_IFREG | 0644, 0) == 0)
+			return path_open_beneath(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+		if (errno != EEXIST)
+			return -errno;
+		r = follow_link(dir, name, at);
+		if (r < 0)
+			return r;
+	}
+	return -ELOOP;
 }
 
 static int do_bind(int root_fd, const struct op *op, struct err *err)

@@ -24,7 +24,7 @@ static const struct {
 	{"kernel.shmall", CLONE_NEWIPC},     {"kernel.shmmax", CLONE_NEWIPC},
 	{"kernel.shmmni", CLONE_NEWIPC},     {"kernel.shm_rmid_forced", CLONE_NEWIPC},
 	{"fs.mqueue.", CLONE_NEWIPC},        {"net.", CLONE_NEWNET},
-	{"kernel.domainname", CLONE_NEWUTS}, {"kernel.hostname", CLONE_NEWUTS},
+	{"kernel.domainname", CLONE_NEWUTS},
 };
 
 static int plan_idmap(Spec__IdMapping *const *from, size_t n, struct plan_idmap **ret,
@@ -274,6 +274,8 @@ int plan_linux_sysctl(const char *name, const char *value, uint64_t namespaces, 
 				       name);
 		return 0;
 	}
+	if (!strcmp(name, "kernel.hostname"))
+		return err_set(err, EINVAL, "linux.sysctl: kernel.hostname is hostname's to set");
 	return err_set(err, EINVAL, "linux.sysctl: %s is not in a namespace of the container",
 		       name);
 }

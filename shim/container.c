@@ -75,6 +75,9 @@ void container_log_notes(const struct spec *spec)
 	for (size_t i = 0; i < spec->doc.n_noted; i++)
 		log_warn("%s: %s: %s", spec->doc.what, spec->doc.noted[i]->name,
 			 spec->doc.noted[i]->why);
+	for (size_t i = 0; i < spec->n_unknown_caps; i++)
+		log_warn("%s: process.capabilities: %.64s is not known, and not granted",
+			 spec->doc.what, spec->unknown_caps[i]);
 }
 
 /* A namespace_scope's find; the name may have to outlive the container that it is of. */
@@ -111,7 +114,6 @@ static int read_bundle(struct container *container, struct err *err)
 	r = spec_parse(text, size, &container->spec, err);
 	if (r < 0)
 		return r;
-	container_log_notes(container->spec);
 	/* It runs nothing, so most of what its spec says is about a process that will never be. */
 	container->sandbox = group_is_sandbox(container->spec);
 	if (container->sandbox)
@@ -128,6 +130,7 @@ static int read_bundle(struct container *container, struct err *err)
 	container->spec->resolve_data = &scope;
 	r = spec_guest_build(container->spec, &container->guest_spec, err);
 	container->spec->resolve_data = NULL;
+	container_log_notes(container->spec);
 	return r;
 }
 
@@ -247,6 +250,7 @@ int container_create(struct shim *shim, const Task__CreateTaskRequest *req, stru
 	}
 	container->create = call;
 	container->request = req;
+	container->stand_in = (pid_t)req->stand_in;
 	*ret = container;
 	return 0;
 }
@@ -287,6 +291,8 @@ static void answer_create(struct container *container)
 	task_event_created(container, TAKE_PTR(container->request));
 	response.pid = (uint32_t)container->shim->sandbox.hv->pid;
 	rpc_reply(TAKE_PTR(container->create), &response.base);
+	if (container->orphan)
+		container_end_orphan(container);
 }
 
 static void fail_create(struct container *container, const struct err *err)

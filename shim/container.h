@@ -48,6 +48,8 @@ struct container {
 	struct source *timeout;
 	bool timed_out;
 	bool paused;
+	pid_t stand_in; /* the host's process that it dies with (oci_standin.h); 0: none, or no more */
+	bool orphan;    /* its stand-in has gone while it was being created */
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
 	uint64_t oom_kills;                     /* that containerd was told of */
 	struct rpc_call *delete;                /* a Delete that waits for init's end */
@@ -88,6 +90,11 @@ void container_process_stopped(struct process *process);
 void container_process_settled(struct process *process);
 /* Signals init, or all of the container's processes. What comes of it is seen in their ends. */
 void container_kill(struct container *container, uint32_t signo, bool all);
+
+/* Its stand-in has gone: it ends, now or when it has been created. May shut the pod down. */
+void container_end_orphan(struct container *container);
+/* The process pid of the host has gone: whatever it stood for ends. */
+void container_end_orphans(struct shim *shim, pid_t pid);
 
 /* Says what of the spec has no effect (JSON_FIELD_NOTED). */
 void container_log_notes(const struct spec *spec);

@@ -14,7 +14,9 @@ void container_hooks_run(struct container *container, enum hooks_stage stage, ho
 		.spec = container->spec,
 		.id = container->id,
 		.bundle = container->bundle,
-		.pid = hv ? hv->pid : 0,
+		.pid = container->stand_in ? container->stand_in
+		       : hv                ? hv->pid
+					   : 0,
 	};
 	struct err err = ERR_INIT;
 

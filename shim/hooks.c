@@ -179,11 +179,12 @@ static char **terminated(const struct json_array *strings, const char *fallback)
 static int start_hook(struct hooks_run *run, const struct spec_hook *hook, struct err *err)
 {
 	_cleanup_free_ char **argv = terminated(&hook->args, hook->path);
-	_cleanup_free_ char **envp = terminated(&hook->env, NULL);
+	_cleanup_free_ char **envp = hook->env.n ? terminated(&hook->env, NULL) : NULL;
 	_cleanup_close_ int state = open_state(run->state);
 	struct spawn spawn = {
 		.path = hook->path,
 		.argv = (const char *const *)argv,
+		/* Without one of its own it has ours, as runc's hooks have runc's. */
 		.envp = (const char *const *)envp,
 		.in_fd = state,
 		.out_fd = -1,
@@ -193,7 +194,7 @@ static int start_hook(struct hooks_run *run, const struct spec_hook *hook, struc
 	pid_t pid;
 	int r;
 
-	if (!argv || !envp || state < 0)
+	if (!argv || (hook->env.n && !envp) || state < 0)
 		return err_set_errno(err, state < 0 ? -state : ENOMEM, "%s", hook->path);
 	r = spawn_start(&spawn, &pid, &run->pidfd, err);
 	if (r < 0)

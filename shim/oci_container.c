@@ -16,7 +16,8 @@
 #include "shim/oci_pod.h"
 #include "shim/oci_store.h"
 
-#define STANDIN_WAIT_MS 2000
+#define STANDIN_WAIT_MS  2000
+#define CREATION_WAIT_MS 60000
 
 static int ask_state(struct oci_container *container)
 {
@@ -38,7 +39,10 @@ int oci_container_open(const struct oci *oci, const char *id, struct oci_contain
 {
 	int r;
 
-	*ret = (struct oci_container){.status = TASK__STATUS__STOPPED};
+	*ret = (struct oci_container){
+		.status = TASK__STATUS__STOPPED,
+		.creating = oci_store_wait(oci->root, id, 0) < 0,
+	};
 	r = oci_store_read(oci->root, id, &ret->record, err);
 	if (r < 0)
 		return r;
@@ -51,10 +55,19 @@ int oci_container_open(const struct oci *oci, const char *id, struct oci_contain
 	return 0;
 }
 
+int oci_container_open_made(const struct oci *oci, const char *id, struct oci_container *ret,
+			    struct err *err)
+{
+	int r = oci_store_wait(oci->root, id, CREATION_WAIT_MS);
+
+	return r < 0 ? err_set(err, EBUSY, "container %s is still being created", id)
+		     : oci_container_open(oci, id, ret, err);
+}
+
 int oci_container_open_running(const struct oci *oci, const char *id, struct oci_container *ret,
 			       struct err *err)
 {
-	int r = oci_container_open(oci, id, ret, err);
+	int r = oci_container_open_made(oci, id, ret, err);
 
 	if (r == 0 && ret->status == TASK__STATUS__STOPPED)
 		return err_set(err, ESRCH, "container %s is not running", id);
@@ -76,7 +89,7 @@ const char *oci_container_status(const struct oci_container *container)
 		[TASK__STATUS__PAUSED] = "paused",   [TASK__STATUS__PAUSING] = "paused",
 	};
 
-	if (container->record.pid == 0 && container->status != TASK__STATUS__STOPPED)
+	if (container->creating)
 		return "creating";
 	return (unsigned)container->status < ARRAY_SIZE(names) ? names[container->status]
 							       : "stopped";

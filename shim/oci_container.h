@@ -14,11 +14,15 @@ struct oci_container {
 	struct oci_record record;
 	struct cli_shim shim; /* conn NULL: it has ended, or does not know of the container */
 	Task__Status status;
+	bool creating; /* somebody is at it */
 };
 
 /* Finds a container of oci's root; -ENOENT. One without a shim is STOPPED. */
 int oci_container_open(const struct oci *oci, const char *id, struct oci_container *ret,
 		       struct err *err);
+/* The same once it has been created, or that has failed; -EBUSY. */
+int oci_container_open_made(const struct oci *oci, const char *id, struct oci_container *ret,
+			    struct err *err);
 /* The same, and -ESRCH with "container X is not running" where that is so; created counts. */
 int oci_container_open_running(const struct oci *oci, const char *id, struct oci_container *ret,
 			       struct err *err);

@@ -34,7 +34,7 @@ static int create(struct oci_launch *launch, struct err *err)
 static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 {
 	struct oci_launch_options options = {0};
-	struct oci_launch launch = {.oci = oci, .options = &options};
+	struct oci_launch launch = {.oci = oci, .options = &options, .lock_fd = -1};
 	int first, r = oci_parse(&oci_create_verb, argc, argv, &options, 1, 1, &first, err);
 
 	if (r < 0)

@@ -47,7 +47,7 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = oci_container_open(oci, argv[first], &container, err);
+	r = oci_container_open_made(oci, argv[first], &container, err);
 	if (r < 0 && o.force && pod_id_is_valid(argv[first]))
 		return delete_remains(oci, argv[first]);
 	if (r < 0)

@@ -48,7 +48,7 @@ static const struct opt rows[] = {
 	OPT(0, "apparmor", STRING, process.apparmor, "PROFILE", "confines nothing in a VM"),
 	OPT(0, "process-label", STRING, process.label, "LABEL", "labels nothing in a VM"),
 	OPT(0, "ignore-paused", FLAG, ignore_paused, NULL, "wait for the end of a pause"),
-	OPT(0, "cgroup", STRING, cgroup, "PATH", NULL),
+	OPT(0, "cgroup", STRING, cgroup, "PATH", "in this one beneath the container's cgroup"),
 	OPT(0, "no-subreaper", FLAG, no_subreaper, NULL, NULL),
 };
 
@@ -135,6 +135,8 @@ static int add(struct exec *exec, const struct session_streams *streams, struct 
 	request.stdout = (char *)(uintptr_t)streams->out;
 	request.stderr = (char *)(uintptr_t)streams->err;
 	request.spec = &any;
+	if (exec->options.cgroup)
+		request.cgroup = (char *)(uintptr_t)exec->options.cgroup;
 	return cli_task(&exec->container.shim, "Exec", &request.base, streams->fds, streams->n_fds,
 			NULL, err);
 }
@@ -180,7 +182,7 @@ static int run_detached(struct exec *exec, struct err *err)
 		.bundle = exec->container.record.bundle,
 		.rootfs = exec->container.record.rootfs,
 	};
-	pid_t pid = 0;
+	struct standin_child child = STANDIN_CHILD_INIT;
 	int r = exec->terminal
 			? oci_stdio_open_terminal(o->console_socket,
 						  exec->spec->process.console_size, &stdio, err)
@@ -191,14 +193,17 @@ static int run_detached(struct exec *exec, struct err *err)
 	if (r < 0)
 		return r;
 	standin.terminal = stdio.terminal;
-	r = standin_start(&standin, &pid, err);
+	r = standin_start(&standin, &child, err);
 	if (r == 0)
-		r = enter_cgroup(exec, pid, err);
+		r = enter_cgroup(exec, child.pid, err);
 	if (r == 0)
-		r = oci_write_pid_file(o->pid_file, pid, err);
+		r = oci_write_pid_file(o->pid_file, child.pid, err);
+	if (r == 0)
+		r = standin_go(&child, err);
 	/* A start that fails ends the process, and with it the stand-in. */
 	if (r == 0)
 		return start(exec, err);
+	standin_abandon(&child);
 	forget(exec);
 	return r;
 }

@@ -27,7 +27,7 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 	signo = cli_parse_signal(argc - first > 1 ? argv[first + 1] : "TERM");
 	if (signo < 0)
 		return err_set(err, EINVAL, "%.40s: no such signal", argv[first + 1]);
-	r = oci_container_open(oci, argv[first], &container, err);
+	r = oci_container_open_made(oci, argv[first], &container, err);
 	if (r < 0)
 		return r;
 	/* runc does not mind where there is nobody left to be killed. */

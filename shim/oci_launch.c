@@ -2,9 +2,9 @@
 /*
  * Theory of Operation: all that can be judged without a VM is judged first: the spec, which the shim will
  * read and judge again, and the options. Then the id is taken, by a directory that only one can make, and
- * its record says which pod it is in before anything runs there, so that `delete --force` finds what a
- * killed sbx-oci has left. Then come container, stand-in, cgroup, pid file, in this order; the last thing is
- * the record that names the stand-in.
+ * its record says which pod it is in before anything runs there. Then come stand-in, cgroup, container,
+ * the record that names the stand-in, and the pid file, in this order. With a killed sbx-oci goes the
+ * stand-in, and with that the container; the record is `delete`'s to find.
  */
 #include "shim/oci_launch.h"
 
@@ -99,7 +99,7 @@ int oci_launch_begin(struct oci_launch *launch, struct err *err)
 	fill_record(launch);
 	r = check_options(launch, err);
 	if (r == 0)
-		r = oci_store_create(launch->oci->root, launch->id, err);
+		r = oci_store_create(launch->oci->root, launch->id, &launch->lock_fd, err);
 	if (r < 0)
 		return r;
 	launch->stored = true;
@@ -124,6 +124,7 @@ static int make(struct oci_launch *launch, const struct session_streams *streams
 	request.stdin = (char *)(uintptr_t)streams->in;
 	request.stdout = (char *)(uintptr_t)streams->out;
 	request.stderr = (char *)(uintptr_t)streams->err;
+	request.stand_in = (uint32_t)launch->record.pid;
 	r = cli_task(&launch->shim, "Create", &request.base, streams->fds, streams->n_fds, NULL,
 		     err);
 	launch->made = r == 0;
@@ -142,7 +143,8 @@ static int enter_cgroup(const struct oci_launch *launch, struct err *err)
 	return r < 0 ? r : host_cgroup_enter(path, launch->record.pid, err);
 }
 
-static int stand_in(struct oci_launch *launch, int terminal, struct err *err)
+static int stand_in(struct oci_launch *launch, int terminal, struct standin_child *ret,
+		    struct err *err)
 {
 	const struct standin standin = {
 		.oci = launch->oci,
@@ -154,10 +156,11 @@ static int stand_in(struct oci_launch *launch, int terminal, struct err *err)
 		.spec = launch->spec,
 		.terminal = terminal,
 	};
-	int r = standin_start(&standin, &launch->record.pid, err);
+	int r = standin_start(&standin, ret, err);
 
 	if (r < 0)
 		return r;
+	launch->record.pid = ret->pid;
 	r = oci_pid_started(launch->record.pid, &launch->record.pid_started);
 	return r < 0 ? err_set(err, EIO, "the stand-in ended at once") : enter_cgroup(launch, err);
 }
@@ -165,16 +168,22 @@ static int stand_in(struct oci_launch *launch, int terminal, struct err *err)
 int oci_launch_create(struct oci_launch *launch, const struct session_streams *streams,
 		      int terminal, struct err *err)
 {
-	int r = make(launch, streams, err);
+	struct standin_child child = STANDIN_CHILD_INIT;
+	int r = stand_in(launch, terminal, &child, err);
 
 	if (r == 0)
-		r = stand_in(launch, terminal, err);
+		r = make(launch, streams, err);
 	if (r == 0)
 		r = oci_store_write(launch->oci->root, &launch->record, err);
 	if (r == 0)
 		r = oci_write_pid_file(launch->options->pid_file, launch->record.pid, err);
-	if (r < 0)
+	if (r == 0)
+		r = standin_go(&child, err);
+	close_fd(&launch->lock_fd);
+	if (r < 0) {
+		standin_abandon(&child);
 		oci_launch_undo(launch);
+	}
 	return r;
 }
 
@@ -208,6 +217,7 @@ void oci_launch_undo(struct oci_launch *launch)
 
 void oci_launch_finish(struct oci_launch *launch)
 {
+	close_fd(&launch->lock_fd);
 	cli_shim_close(&launch->shim);
 	spec_free(launch->spec);
 	free(launch->bundle);

@@ -42,6 +42,7 @@ struct oci_launch {
 	struct oci_record record;
 	char pod[POD_ID_MAX + 1];
 	struct cli_shim shim;
+	int lock_fd;       /* while it is being created; -1: not */
 	bool stored, made; /* what there is to undo */
 };
 

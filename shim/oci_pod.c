@@ -13,7 +13,8 @@
 #include "shim/oci_store.h"
 #include "task.pb-c.h"
 
-/* Containers of different roots may have the same ids; their pods must not. */
+/* Containers of different roots may have the same ids; their pods must not. Nor those of containerd, whose
+ * namespaces never begin so. */
 static const char *pod_namespace(const struct oci *oci)
 {
 	static char name[32];
@@ -21,11 +22,11 @@ static const char *pod_namespace(const struct oci *oci)
 	SHA2_CTX ctx;
 
 	if (strcmp(oci->root, "/run/sbx-oci") == 0)
-		return "oci";
+		return "@oci";
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, (const uint8_t *)oci->root, strlen(oci->root));
 	SHA256End(&ctx, hex);
-	snprintf(name, sizeof(name), "oci-%.16s", hex);
+	snprintf(name, sizeof(name), "@oci-%.16s", hex);
 	return name;
 }
 

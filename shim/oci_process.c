@@ -63,11 +63,10 @@ static bool array_has(const json_t *array, const char *text)
 	return false;
 }
 
-/* As runc: to all sets; ambient ones only where it is inheritable, too, which it is from here on. */
+/* As runc since CVE-2022-29162: an inheritable one would reach whatever file wants it. */
 static void add_caps(json_t *process, const struct opt_list *caps)
 {
-	static const char *const sets[] = {"bounding", "effective", "inheritable", "permitted",
-					   "ambient"};
+	static const char *const sets[] = {"bounding", "effective", "permitted"};
 	json_t *capabilities = json_object_get(process, "capabilities");
 
 	if (!caps->n)

@@ -5,6 +5,10 @@
  * death by signal. Where the shim dies before, that is 137. Until then it passes signals on, and the
  * changes of a terminal's size.
  *
+ * It is there before what it stands for, so that hooks can be told its pid, and so that the shim has a
+ * connection that ends where sbx-oci is killed half-way: a container whose stand-in has gone is ended.
+ * "Go" tells it that the process is in the guest, and is answered when it waits for its end.
+ *
  * Engines take its pid for the container's: they look into /proc/PID, enter its namespaces, resolve
  * paths there. So nothing of the host may be found in it. It has namespaces of its own, empty ones, and
  * as its root the container's, as far as that is the host's: the root directory and what is bound into
@@ -27,6 +31,7 @@
 #include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +54,7 @@ static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUS
 struct life {
 	const struct standin *standin;
 	struct cli_shim shim;
+	int word_fd;
 	struct source *signals[ARRAY_SIZE(forwarded)], *winch;
 	bool ended;
 	int status;
@@ -137,17 +143,17 @@ static int watch(struct life *life)
 }
 
 /* Our caller's pipes would stay open for the container's life: their readers wait for the end. */
-static int let_go(const struct standin *standin, int report)
+static int let_go(const struct standin *standin, int word_fd)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int keep[2] = {report, standin->terminal};
+	int keep[2] = {word_fd, standin->terminal};
 	unsigned first = 3;
 
 	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0 || dup2(null_fd, 2) < 0)
 		return -errno;
 	if (keep[0] > keep[1]) {
 		keep[0] = standin->terminal;
-		keep[1] = report;
+		keep[1] = word_fd;
 	}
 	for (int i = 0; i < 2; i++) {
 		if (keep[i] < 0)
@@ -170,11 +176,10 @@ static int drop_rights(void)
 	return r;
 }
 
-static int become(struct life *life, int report, struct err *err)
+static int become(struct life *life, struct err *err)
 {
 	const struct standin *standin = life->standin;
-	Task__WaitRequest request = TASK__WAIT_REQUEST__INIT;
-	int r = let_go(standin, report);
+	int r = let_go(standin, life->word_fd);
 
 	if (r == 0 && setsid() < 0)
 		r = -errno;
@@ -184,8 +189,19 @@ static int become(struct life *life, int report, struct err *err)
 	r = oci_pod_connect(standin->oci, standin->pod, &life->shim, err);
 	if (r == 0 && watch(life) < 0)
 		r = err_set(err, EIO, "the stand-in cannot watch its signals");
-	if (r == 0)
-		r = oci_root_enter(standin->spec, standin->bundle, standin->rootfs, err);
+	return r;
+}
+
+/* What it stands for is there: so are the mount points in its root. */
+static int settle(struct life *life, struct err *err)
+{
+	const struct standin *standin = life->standin;
+	Task__WaitRequest request = TASK__WAIT_REQUEST__INIT;
+	int r;
+
+	if (standin->terminal >= 0)
+		resize(life);
+	r = oci_root_enter(standin->spec, standin->bundle, standin->rootfs, err);
 	if (r == 0 && standin->spec)
 		r = oci_program_find(standin->spec, err);
 	if (r < 0)
@@ -221,22 +237,32 @@ static int live(struct life *life)
 	return life->status;
 }
 
-static void __attribute__((noreturn)) child(const struct standin *standin, int report)
+/* Says how it went; what went wrong, or cannot be said, is the end. */
+static void say(int fd, int r, const struct err *err)
 {
-	struct life life = {.standin = standin};
-	struct err err = ERR_INIT;
 	struct word word = {0};
-	int r = become(&life, report, &err);
 
-	if (r == 0 && standin->terminal >= 0)
-		resize(&life);
 	if (r < 0) {
-		word.code = err.code ? err.code : EIO;
-		snprintf(word.msg, sizeof(word.msg), "%s", err.msg);
+		word.code = err->code ? err->code : EIO;
+		snprintf(word.msg, sizeof(word.msg), "%s", err->msg);
 	}
-	if (io_write_full(report, &word, sizeof(word)) < 0 || r < 0)
+	if (io_write_full(fd, &word, sizeof(word)) < 0 || r < 0)
 		_exit(LOST_STATUS);
-	close(report);
+}
+
+static void __attribute__((noreturn)) child(const struct standin *standin, int word_fd)
+{
+	struct life life = {.standin = standin, .word_fd = word_fd};
+	struct err err = ERR_INIT;
+	char go;
+	int r = become(&life, &err);
+
+	say(word_fd, r, &err);
+	if (io_read_full(word_fd, &go, 1) < 0)
+		_exit(LOST_STATUS);
+	r = settle(&life, &err);
+	say(word_fd, r, &err);
+	close(word_fd);
 	_exit(live(&life));
 }
 
@@ -249,34 +275,57 @@ static pid_t fork_apart(void)
 	return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, 0);
 }
 
-int standin_start(const struct standin *standin, pid_t *ret_pid, struct err *err)
+void standin_abandon(struct standin_child *child)
 {
-	_cleanup_close_ int report = -1, report_w = -1;
-	struct word word;
-	int pipefd[2], r;
-	pid_t pid;
+	if (child->fd < 0)
+		return;
+	kill(child->pid, SIGKILL);
+	waitpid(child->pid, NULL, 0);
+	close_fd(&child->fd);
+}
 
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
-		return err_set_errno(err, errno, "pipe");
-	report = pipefd[0];
-	report_w = pipefd[1];
-	fflush(NULL);
-	pid = fork_apart();
-	if (pid < 0)
-		return err_set_errno(err, errno,
-				     errno == EPERM ? "a stand-in needs root" : "cannot fork");
-	if (pid == 0)
-		child(standin, report_w);
-	close_fd(&report_w);
-	r = io_read_full(report, &word, sizeof(word));
-	if (r == 0 && word.code == 0) {
-		*ret_pid = pid;
+static int listen_to(struct standin_child *child, struct err *err)
+{
+	struct word word;
+	int r = io_read_full(child->fd, &word, sizeof(word));
+
+	if (r == 0 && word.code == 0)
 		return 0;
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	standin_abandon(child);
 	if (r < 0)
 		return err_set(err, EIO, "the stand-in ended before it was one");
 	word.msg[sizeof(word.msg) - 1] = '\0';
 	return err_set(err, word.code, "%s", word.msg);
+}
+
+int standin_start(const struct standin *standin, struct standin_child *ret, struct err *err)
+{
+	_cleanup_close_ int ours = -1, theirs = -1;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_set_errno(err, errno, "socket pair");
+	ours = pair[0];
+	theirs = pair[1];
+	fflush(NULL);
+	ret->pid = fork_apart();
+	if (ret->pid < 0)
+		return err_set_errno(err, errno,
+				     errno == EPERM ? "a stand-in needs root" : "cannot fork");
+	if (ret->pid == 0)
+		child(standin, theirs);
+	ret->fd = TAKE_FD(ours);
+	close_fd(&theirs);
+	return listen_to(ret, err);
+}
+
+int standin_go(struct standin_child *child, struct err *err)
+{
+	int r;
+
+	/* One that has ended says so by its silence. */
+	(void)!io_write_full(child->fd, "g", 1);
+	r = listen_to(child, err);
+	close_fd(&child->fd);
+	return r;
 }

@@ -21,10 +21,27 @@ struct standin {
 	int terminal;                   /* whose size the guest's follows; -1: none */
 };
 
+/* One that has been made. STANDIN_CHILD_INIT is none. */
+struct standin_child {
+	pid_t pid;
+	int fd; /* our end of what we say to each other; -1: none */
+};
+
+#define STANDIN_CHILD_INIT                                                                         \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
+
 /*
- * Returns once it waits for the process's end, which must exist in the guest. It becomes the child of
- * whoever reaps our children once we exit.
+ * Makes it, connected to the shim, as the child of whoever reaps our children once we exit. It ends where
+ * we do before standin_go().
  */
-int standin_start(const struct standin *standin, pid_t *ret_pid, struct err *err);
+int standin_start(const struct standin *standin, struct standin_child *ret, struct err *err);
+
+/* The process is in the guest: returns once the stand-in waits for its end. It is ended on failure. */
+int standin_go(struct standin_child *child, struct err *err);
+
+/* Ends one that was not told to go. */
+void standin_abandon(struct standin_child *child);
 
 #endif

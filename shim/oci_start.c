@@ -15,7 +15,7 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 	int first, r = oci_parse(&oci_start_verb, argc, argv, NULL, 1, 1, &first, err);
 
 	if (r == 0)
-		r = oci_container_open(oci, argv[first], &container, err);
+		r = oci_container_open_made(oci, argv[first], &container, err);
 	if (r < 0)
 		return r;
 	if (container.status == TASK__STATUS__STOPPED)

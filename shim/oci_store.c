@@ -7,14 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "shim/pod_dir.h"
 
-#define STATE "state.json"
+#define STATE        "state.json"
+#define WAIT_STEP_MS 20
 
 static int open_dir(int dirfd, const char *path)
 {
@@ -31,25 +34,41 @@ static int open_container(const char *root, const char *id)
 	return rootfd < 0 ? -errno : open_dir(rootfd, id);
 }
 
-int oci_store_create(const char *root, const char *id, struct err *err)
+int oci_store_create(const char *root, const char *id, int *ret_lock, struct err *err)
 {
 	_cleanup_close_ int rootfd = -1;
 	int r;
 
 	if (!pod_id_is_valid(id))
 		return err_set(err, EINVAL,
-			       "%.100s: not a valid id: up to %d letters and digits, with single "
-			       "._- between them",
+			       "%.100s: not a valid id: a letter or digit, then letters, digits "
+			       "and ._+-, up to %d of them",
 			       id, POD_ID_MAX);
 	r = io_mkdirs(root, 0700);
 	rootfd = r < 0 ? r : open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rootfd < 0)
 		return err_set_errno(err, r < 0 ? -r : errno, "--root %s", root);
-	if (mkdirat(rootfd, id, 0700) == 0)
-		return 0;
-	if (errno == EEXIST)
+	if (mkdirat(rootfd, id, 0700) < 0 && errno == EEXIST)
 		return err_set(err, EEXIST, "container with id %s exists already", id);
-	return err_set_errno(err, errno, "%s/%s", root, id);
+	r = open_container(root, id);
+	/* Nobody waits for what has no record yet. */
+	if (r < 0 || flock(r, LOCK_EX) < 0)
+		return err_set_errno(err, r < 0 ? -r : errno, "%s/%s", root, id);
+	*ret_lock = r;
+	return 0;
+}
+
+int oci_store_wait(const char *root, const char *id, int timeout_ms)
+{
+	_cleanup_close_ int fd = pod_id_is_valid(id) ? open_container(root, id) : -ENOENT;
+
+	/* What is not there is not being created. */
+	for (int ms = 0; fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0; ms += WAIT_STEP_MS) {
+		if (ms >= timeout_ms)
+			return -EBUSY;
+		nanosleep(&(struct timespec){.tv_nsec = WAIT_STEP_MS * 1000000L}, NULL);
+	}
+	return 0;
 }
 
 int oci_store_write(const char *root, const struct oci_record *record, struct err *err)

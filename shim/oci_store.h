@@ -11,8 +11,13 @@
 #include "common/err.h"
 #include "shim/oci_record.h"
 
-/* Makes the container's directory. -EEXIST where there is a container of that id. */
-int oci_store_create(const char *root, const char *id, struct err *err);
+/*
+ * Makes the container's directory. *ret_lock is a descriptor that says, while it is open, that the
+ * container is being created. -EEXIST where there is a container of that id.
+ */
+int oci_store_create(const char *root, const char *id, int *ret_lock, struct err *err);
+/* Waits until nobody is creating the container, timeout_ms at most; -EBUSY: somebody still is. */
+int oci_store_wait(const char *root, const char *id, int timeout_ms);
 int oci_store_write(const char *root, const struct oci_record *record, struct err *err);
 /* -ENOENT where there is no such container. */
 int oci_store_read(const char *root, const char *id, struct oci_record *ret, struct err *err);

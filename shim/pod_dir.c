@@ -22,17 +22,29 @@ bool pod_id_is_valid(const char *id)
 {
 	size_t n = strlen(id);
 
-	if (n == 0 || n > POD_ID_MAX || !isalnum((unsigned char)id[n - 1]))
+	if (n == 0 || n > POD_ID_MAX || !isalnum((unsigned char)id[0]))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		bool alnum = isalnum((unsigned char)id[i]);
-
-		if (!alnum && !strchr("._-", id[i]))
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)id[i]) && !strchr("._+-", id[i]))
 			return false;
-		if (!alnum && (i == 0 || !isalnum((unsigned char)id[i - 1])))
-			return false;
-	}
 	return true;
+}
+
+bool pod_name_is_valid(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!pod_id_is_valid(name) || strchr(name, '+'))
+		return false;
+	for (size_t i = 1; i < n; i++)
+		if (!isalnum((unsigned char)name[i]) && !isalnum((unsigned char)name[i - 1]))
+			return false;
+	return isalnum((unsigned char)name[n - 1]);
+}
+
+bool pod_namespace_is_valid(const char *name)
+{
+	return pod_name_is_valid(name[0] == '@' ? name + 1 : name);
 }
 
 void pod_dir_free(struct pod_dir *pod)
@@ -53,7 +65,7 @@ static int name_pod(const char *namespace, const char *id, struct pod_dir **ret,
 	_cleanup_free_ char *run = NULL;
 	int r;
 
-	if (!pod_id_is_valid(namespace))
+	if (!pod_namespace_is_valid(namespace))
 		return err_set(err, EINVAL, "not a valid namespace: %.80s", namespace);
 	if (!pod_id_is_valid(id))
 		return err_set(err, EINVAL, "not a valid id: %.80s", id);

@@ -32,8 +32,13 @@ struct pod_dir {
 
 #define POD_ID_MAX 76 /* as containerd */
 
-/* True for what containerd takes as an id: [A-Za-z0-9] with single ._- between, at most 76. */
+/* True for [A-Za-z0-9] and then any of that and "._+-", at most 76: all of containerd's, and runc's. */
 bool pod_id_is_valid(const char *id);
+
+/* The stricter half, containerd's own rule: single "._-", and only in between. */
+bool pod_name_is_valid(const char *name);
+/* That, for a namespace; "@" before it makes it one that containerd cannot have. */
+bool pod_namespace_is_valid(const char *name);
 
 /* Makes the directory (0700) and locks it. -EEXIST where there is one already. */
 int pod_dir_create(const char *namespace, const char *id, struct pod_dir **ret, struct err *err);

@@ -270,7 +270,7 @@ static int check(const struct run_options *o, struct err *err)
 		return err_set(err, EINVAL, "--detach: goes with neither -i nor -t");
 	if (o->detach && o->explain)
 		return err_set(err, EINVAL, "--detach: does not go with --explain");
-	if (o->name && !pod_id_is_valid(o->name))
+	if (o->name && !pod_name_is_valid(o->name))
 		return err_set(err, EINVAL,
 			       "--name %.80s: letters, digits and single . _ - are allowed",
 			       o->name);

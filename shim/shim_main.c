@@ -49,7 +49,7 @@ static int run(int argc, char **argv, bool *ret_daemon, struct err *err)
 		return err_set(err, EINVAL, "usage: %s", spec.usage);
 	if (!flags.namespace || !flags.id)
 		return err_set(err, EINVAL, "-namespace and -id are needed");
-	if (!pod_id_is_valid(flags.namespace) || !pod_id_is_valid(flags.id))
+	if (!pod_namespace_is_valid(flags.namespace) || !pod_id_is_valid(flags.id))
 		return err_set(err, EINVAL, "-namespace or -id: not a valid name");
 	if (strcmp(argv[first], "start") == 0)
 		return shim_start(&flags, ret_daemon, err);

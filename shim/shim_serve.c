@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: the daemon half of the shim. It lives from the fork in shim_boot.c until
- * shim_shut_down(), for which there are five reasons: a client asks (Shutdown), a signal asks, the
- * init of a detached run has ended, a client that holds the pod has gone, or the last client has gone
- * before there was any container.
+ * shim_shut_down(), for which there are six reasons: a client asks (Shutdown), a signal asks, the
+ * init of a detached run has ended, a client that holds the pod has gone, the last client has gone
+ * before there was any container, or the stand-in of the only container has before that has run.
  *
  * The shutdown is deferred to the end of a turn, because it frees what the callers stand on. It ends
  * the VM first, which closes the agent's connection and so answers all that is open; then the record
@@ -61,8 +61,10 @@ static void on_client_close(struct rpc_conn *conn, int why, void *data)
 	/* A detached run is on its own from the moment that its process runs. */
 	bool alone = shim->record.detached && shim->record.status != RECORD_CREATED;
 	bool held = client->holds && !alone;
+	pid_t pid = client->pid;
 
 	client_free(client);
+	container_end_orphans(shim, pid);
 	if (held || (list_empty(&shim->clients) && shim->sandbox.state == SANDBOX_NEW))
 		shim_shut_down(shim, "its client went away");
 }

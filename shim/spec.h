@@ -11,7 +11,8 @@
 #include "common/err.h"
 #include "shim/json_bind.h"
 
-#define SPEC_MAX_BYTES (4u << 20)
+#define SPEC_MAX_BYTES        (4u << 20)
+#define SPEC_MAX_UNKNOWN_CAPS 8 /* that are remembered by name */
 
 struct spec_root {
 	const char *path;
@@ -235,6 +236,9 @@ struct spec {
 	void *resolve_data;
 	const char *id, *bundle;   /* of the container, for what hooks are told */
 	struct spec_shares shares; /* of spec_guest_build() */
+	/* Capabilities that nobody knows, of spec_guest_build_process(): those are not granted. */
+	const char *unknown_caps[SPEC_MAX_UNKNOWN_CAPS];
+	size_t n_unknown_caps;
 };
 
 /* A whole config.json. */

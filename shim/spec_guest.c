@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/run_options.h"
 #include "shim/spec_guest_internal.h"
 
 int spec_make_messages(const struct builder *b, size_t n, const ProtobufCMessageDescriptor *desc,
@@ -46,21 +47,70 @@ static int build_user(const struct builder *b, const struct spec_user *user, Spe
 	return 0;
 }
 
+static bool is_known(const char *name)
+{
+	for (int i = 0; i < RUN_N_CAPABILITIES; i++)
+		if (strcmp(run_capabilities[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void note_unknown(struct spec *spec, const char *name)
+{
+	for (size_t i = 0; i < spec->n_unknown_caps; i++)
+		if (strcmp(spec->unknown_caps[i], name) == 0)
+			return;
+	if (spec->n_unknown_caps < SPEC_MAX_UNKNOWN_CAPS)
+		spec->unknown_caps[spec->n_unknown_caps++] = name;
+}
+
+/*
+ * The runtime-spec: what cannot be granted is warned of, and is no reason to fail. A name that no
+ * capability could ever have stays, for the agent to refuse.
+ */
+static int known_capabilities(const struct builder *b, const struct json_array *from, size_t *ret_n,
+			      char ***ret)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	char **names = json_doc_alloc(&b->spec->doc, from->n, sizeof(*names));
+	size_t n = 0;
+
+	if (!names)
+		return no_memory(b);
+	for (size_t i = 0; i < from->n; i++) {
+		char *name = ((char **)from->items)[i];
+
+		if (is_known(name) || !name[0] || name[strspn(name, letters)])
+			names[n++] = name;
+		else
+			note_unknown(b->spec, name);
+	}
+	*ret_n = n;
+	*ret = names;
+	return 0;
+}
+
 static int build_capabilities(const struct builder *b, const struct spec_capabilities *caps,
 			      Spec__Capabilities **ret)
 {
 	Spec__Capabilities *out = json_doc_alloc(&b->spec->doc, 1, sizeof(*out));
+	int r;
 
 	if (!out)
 		return no_memory(b);
 	spec__capabilities__init(out);
-	out->bounding = strings(&caps->bounding, &out->n_bounding);
-	out->effective = strings(&caps->effective, &out->n_effective);
-	out->inheritable = strings(&caps->inheritable, &out->n_inheritable);
-	out->permitted = strings(&caps->permitted, &out->n_permitted);
-	out->ambient = strings(&caps->ambient, &out->n_ambient);
+	r = known_capabilities(b, &caps->bounding, &out->n_bounding, &out->bounding);
+	if (r == 0)
+		r = known_capabilities(b, &caps->effective, &out->n_effective, &out->effective);
+	if (r == 0)
+		r = known_capabilities(b, &caps->inheritable, &out->n_inheritable,
+				       &out->inheritable);
+	if (r == 0)
+		r = known_capabilities(b, &caps->permitted, &out->n_permitted, &out->permitted);
+	if (r == 0)
+		r = known_capabilities(b, &caps->ambient, &out->n_ambient, &out->ambient);
 	*ret = out;
-	return 0;
+	return r;
 }
 
 static int build_rlimits(const struct builder *b, const struct json_array *rlimits,

@@ -23,7 +23,7 @@ o() { # ARGS...: leaves $status, $work/out, $work/err
 	status=$?
 }
 state_is() { [ "$("$oci" --root "$root" state "$1" 2>/dev/null | jq -r .status)" = "$2" ]; }
-remains() { leftovers || [ -n "$(ls "$SBX_ROOT"/run/oci-* "$root" 2>/dev/null | grep -v :)" ]; }
+remains() { leftovers || [ -n "$(ls "$SBX_ROOT"/run/@oci-* "$root" 2>/dev/null | grep -v :)" ]; }
 wait_for() { # TEST
 	for _ in $(seq 200); do eval "$1" && return 0; sleep 0.05; done
 	return 1

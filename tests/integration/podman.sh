@@ -35,7 +35,7 @@ logged() { "${podman[@]}" logs "$1" 2>&1 | grep -q "$2"; } # CONTAINER TEXT
 # Whether anything of a container is still left after a second.
 left() {
 	ps -eo comm= | grep -xE 'sbx-vmm|sbx-share|containerd-shim|sbx-stand-in'
-	ls -A /run/sbx/oci /run/sbx-oci 2>/dev/null | grep -v '^/\|^$'
+	ls -A /run/sbx/@oci /run/sbx-oci 2>/dev/null | grep -v '^/\|^$'
 }
 remains() { ! wait_for '[ -z "$(left)" ]'; }
 

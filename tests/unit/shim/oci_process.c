@@ -76,9 +76,7 @@ Test(oci_process, caps)
 	       "capabilities",
 	       "{\"bounding\":[\"CAP_KILL\",\"CAP_CHOWN\"],"
 	       "\"effective\":[\"CAP_KILL\",\"CAP_CHOWN\"],"
-	       "\"inheritable\":[\"CAP_KILL\",\"CAP_CHOWN\"],"
-	       "\"permitted\":[\"CAP_KILL\",\"CAP_CHOWN\"],"
-	       "\"ambient\":[\"CAP_KILL\",\"CAP_CHOWN\"]}");
+	       "\"permitted\":[\"CAP_KILL\",\"CAP_CHOWN\"]}");
 }
 
 Test(oci_process, wrong_ones)

@@ -49,15 +49,22 @@ static int status_of(const char *id, struct record *ret)
 
 Test(pod_dir, ids)
 {
-	static const char *const good[] = {"a", "0", "a-b_c.d", "0123456789ab"};
-	static const char *const bad[] = {"",   ".",    "..",  "a/b",     "-a",
-					  "a-", "a..b", "a b", "\xc3\xa4"};
+	static const char *const good[] = {"a", "0", "a-b_c.d", "0123456789ab", "a-", "a__b+.."};
+	static const char *const bad[] = {"", ".", "..", "a/b", "-a", ".a", "a b", "\xc3\xa4"};
 	char longest[POD_ID_MAX + 2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		cr_assert(pod_id_is_valid(good[i]), "%s", good[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		cr_assert_not(pod_id_is_valid(bad[i]), "%s", bad[i]);
+	cr_assert(pod_name_is_valid("a-b_c.d"));
+	cr_assert_not(pod_name_is_valid("a-"));
+	cr_assert_not(pod_name_is_valid("a..b"));
+	cr_assert_not(pod_name_is_valid("a+b"));
+	cr_assert(pod_namespace_is_valid("oci") && pod_namespace_is_valid("@oci-1f"));
+	cr_assert_not(pod_namespace_is_valid("@"));
+	cr_assert_not(pod_namespace_is_valid("@@oci"));
+	cr_assert_not(pod_id_is_valid("@oci"));
 	memset(longest, 'x', sizeof(longest));
 	longest[POD_ID_MAX + 1] = '\0';
 	cr_assert_not(pod_id_is_valid(longest));

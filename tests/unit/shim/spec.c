@@ -43,6 +43,25 @@ Test(spec, annotation_asks_for_an_init)
 	cr_assert(load_patched("{\"annotations\":{\"sbx.init\":\"1\"}}", &spec)->init);
 }
 
+/* The runtime-spec: those that cannot be granted are no reason to fail. */
+Test(spec, unknown_capabilities_are_noted)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	const Spec__Capabilities *caps =
+		load_patched("{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_FLY\","
+			     "\"CAP_KILL\",\"SWIM\",\"cap_chown\"],\"ambient\":[\"CAP_FLY\"]}}}",
+			     &spec)
+			->process->capabilities;
+
+	cr_assert_eq(caps->n_bounding, 2);
+	cr_assert_str_eq(caps->bounding[0], "CAP_KILL");
+	cr_assert_str_eq(caps->bounding[1], "cap_chown", "the agent's to refuse");
+	cr_assert_eq(caps->n_ambient, 0);
+	cr_assert_eq(spec->n_unknown_caps, 2);
+	cr_assert_str_eq(spec->unknown_caps[0], "CAP_FLY");
+	cr_assert_str_eq(spec->unknown_caps[1], "SWIM");
+}
+
 Test(spec, message_packs_and_unpacks)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# sbx-oci where things end half-way: a creation that is killed or waited for, a stand-in that dies, what
+# hooks are told; and mount points, devices and cgroups that are not where one would look first.
+set -u
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+dir=$work/bundles
+mkdir -p "$dir"
+oci=$build/bin/sbx-oci
+root=$work/root
+fsck.erofs --extract="$work/rootfs" "$build/share/builtin.erofs" >/dev/null 2>&1
+
+bundle() { # NAME COMMAND [JQ-FILTER]: a bundle whose process is sh -c COMMAND; $b is its folder
+	b=$dir/$1
+	mkdir -p "$b"
+	rm -f "$b/config.json"
+	"$oci" spec --bundle "$b" &&
+		jq --arg c "$2" --arg r "$work/rootfs" '.process.terminal = false | .root = {path: $r}
+			| .process.args = ["sh", "-c", $c] | del(.process.rlimits)
+			| '"${3:-.}" "$b/config.json" >"$b/new" && mv "$b/new" "$b/config.json"
+}
+o() { # ARGS...: leaves $status, $work/out, $work/err
+	timeout 100 "$oci" --root "$root" "$@" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+}
+state_is() { [ "$("$oci" --root "$root" state "$1" 2>/dev/null | jq -r .status)" = "$2" ]; }
+remains() { leftovers || [ -n "$(ls "$SBX_ROOT"/run/@oci-* "$root" 2>/dev/null | grep -v :)" ]; }
+wait_for() { # TEST
+	for _ in $(seq 200); do eval "$1" && return 0; sleep 0.05; done
+	return 1
+}
+hook() { # STAGE COMMAND: a jq filter
+	printf '.hooks.%s = [{path: "/bin/sh", args: ["sh", "-c", "%s"]}]' "$1" "$2"
+}
+
+# --- hooks, and a creation that takes its time ------------------------------------------------------
+
+bundle hooks 'echo ran' "$(hook createRuntime "cat >$work/state; echo \$MARK >$work/mark; sleep 3")"
+MARK=inherited "$oci" --root "$root" create -b "$b" --pid-file "$work/pid" h1 >"$work/h1" 2>&1 </dev/null &
+create=$!
+check "a container in the making" 'wait_for "state_is h1 creating"'
+o start h1
+wait $create
+check "start waits for the end of create" '[ $status = 0 ] && wait_for "grep -q ran $work/h1"'
+check "a hook is told of the stand-in" '[ "$(jq .pid "$work/state")" = "$(cat "$work/pid")" ] &&
+	[ "$(jq -r .status "$work/state")" = creating ]'
+check "a hook without an environment has its caller's" '[ "$(cat "$work/mark")" = inherited ]'
+o delete --force h1
+check "delete" '[ $status = 0 ] && ! remains'
+
+bundle killed 'echo ran' "$(hook createRuntime "touch $work/hooked; exec sleep 60")"
+"$oci" --root "$root" create -b "$b" k1 >"$work/k1" 2>&1 </dev/null &
+create=$!
+wait_for '[ -e "$work/hooked" ]'
+kill -9 $create
+wait $create 2>/dev/null
+check "a create that is killed leaves no virtual machine" '! leftovers'
+check "but a stopped container" 'wait_for "state_is k1 stopped"'
+o start k1
+check "that cannot be started" '[ $status = 1 ]'
+o delete k1
+check "and can be deleted" '[ $status = 0 ] && ! remains'
+
+bundle long 'exec sleep 1000'
+o create -b "$b" --pid-file "$work/pid" s1
+o start s1
+kill -9 "$(cat "$work/pid")"
+check "a container dies with its stand-in" 'wait_for "state_is s1 stopped"'
+o delete s1
+check "and leaves nothing" '[ $status = 0 ] && ! remains'
+
+# --- names ------------------------------------------------------------------------------------------
+
+ln -s ../made/there/file "$work/rootfs/etc/dangling"
+ln -s /made/dir "$work/rootfs/etc/dangling-dir"
+mkdir -p "$work/rootfs/mode" "$work/volume"
+chmod 2750 "$work/rootfs/mode"
+echo content >"$work/file"
+bundle names 'cat /made/there/file; ls -d /made/dir/sub; stat -c "%n %a" /mode /made-too /given; stat -c "%F %t:%T %a %u" /subdir/device; echo x >/etc/null-device
+	head -c 3 /zero-device | od -An -tx1' '.mounts += [
+	{destination: "/etc/dangling", type: "bind", source: "'"$work/file"'", options: ["bind", "ro"]},
+	{destination: "/etc/dangling-dir/sub", type: "bind", source: "'"$work/volume"'", options: ["bind"]},
+	{destination: "/mode", type: "tmpfs", source: "tmpfs"}, {destination: "/made-too", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]},
+	{destination: "/given", type: "tmpfs", source: "tmpfs", options: ["mode=700"]}]
+	| .root.readonly = true | .linux.devices = [{path: "/subdir/device", type: "b", major: 10, minor: 229, fileMode: 416, uid: 5},
+		{path: "/etc/null-device", type: "c", major: 1, minor: 3}, {path: "/zero-device", type: "c", major: 1, minor: 5}]'
+o run -b "$b" __.not
+check "what is no id" '[ $status = 1 ] && err_has "not a valid id"'
+o run -b "$b" a__b.-c_
+check "runc's ids" '[ $status = 0 ]'
+check "mount points behind links that lead to nothing yet" 'out_has content && out_has /made/dir/sub && [ -e "$work/rootfs/made/there/file" ]'
+check "a tmpfs has its directory's mode, a fresh one 1777" 'out_has "/mode 2750" && out_has "/made-too 1777" && out_has "/given 700"'
+check "devices in a root that is the host's" 'out_has "block special file a:e5 640 5" && out_has "00 00 00"'
+check "are none on the host" '[ -f "$work/rootfs/subdir/device" ] && [ ! -s "$work/rootfs/subdir/device" ]'
+
+# --- cgroups ----------------------------------------------------------------------------------------
+
+bundle cgroups 'cd /sys/fs/cgroup && mkdir init other && echo 1 >init/cgroup.procs && echo +memory >cgroup.subtree_control && echo ready; exec sleep 1000' \
+	'(.mounts[] | select(.destination == "/sys/fs/cgroup") | .options) -= ["ro"]'
+timeout 100 "$oci" --root "$root" create -b "$b" g1 >"$work/g1" 2>&1 </dev/null
+o start g1
+check "a container that spreads itself over cgroups" 'wait_for "grep -q ready $work/g1"'
+o exec --cgroup /other g1 cat /proc/self/cgroup
+check "exec in a cgroup of the container's making" 'out_is 0::/other'
+o exec g1 cat /proc/self/cgroup
+check "exec goes where its init is, where it has to" 'out_is 0::/init'
+o exec --cgroup /../.. g1 true
+check "but not above" '[ $status = 255 ] && err_has "cgroup /../.."'
+o exec --cgroup /nothing g1 true
+check "nor where there is nothing" '[ $status = 255 ] && err_has "No such file"'
+o delete --force g1
+check "nothing is left" '[ $status = 0 ] && ! remains'
+finish
