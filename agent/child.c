@@ -239,7 +239,8 @@ static void __attribute__((noreturn)) run_helper(const struct child_args *args)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	rootfs_fd = rootfs_mount(args->rootfs, &err);
 	if (rootfs_fd < 0 || device_prepare(args->plan, args->rootfs->share[0], &err) < 0 ||
-	    make_time_namespace(args->plan, &err) < 0 || ns_join(&args->joins, &err) < 0)
+	    mount_prepare(args->plan, &err) < 0 || make_time_namespace(args->plan, &err) < 0 ||
+	    ns_join(&args->joins, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (args->resolv_conf && rootfs_write_resolv_conf(rootfs_fd, args->resolv_conf, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);

@@ -19,7 +19,6 @@
 #include "agent/copyup.h"
 #include "agent/device.h"
 #include "agent/fsmount.h"
-#include "agent/idmap.h"
 #include "agent/mount_internal.h"
 #include "agent/net.h"
 #include "agent/share.h"
@@ -116,20 +115,6 @@ static int set_mode(struct fsmount *fs, const struct op *op, int target_fd, stru
 	return fsmount_set(fs, "mode", text, err);
 }
 
-static int idmap_mount(int mount_fd, const struct op *op, struct err *err)
-{
-	_cleanup_close_ int userns = -1;
-	int r;
-
-	if (!op->mount->options.idmap)
-		return 0;
-	userns = idmap_open(&op->mount->idmaps, err);
-	if (userns < 0)
-		return userns;
-	r = fsmount_idmap(mount_fd, userns, op->mount->options.idmap_rec);
-	return r < 0 ? err_set_errno(err, -r, "idmapping it") : 0;
-}
-
 static int do_mount(int root_fd, const struct op *op, struct err *err)
 {
 	const struct mount_options *options = &op->mount->options;
@@ -152,7 +137,7 @@ static int do_mount(int root_fd, const struct op *op, struct err *err)
 		return err_wrap(err, "mount %.128s", op->path);
 	mount_fd = fsmount_create(&fs, options->copyup ? 0 : options->attr_set, err);
 	if (mount_fd < 0 || fill_mount(mount_fd, target, options, err) < 0 ||
-	    idmap_mount(mount_fd, op, err) < 0)
+	    mount_idmap(mount_fd, op, err) < 0)
 		return err_wrap(err, "mount %.128s", op->path);
 	/* After the copy: a read-only mount takes none. */
 	r = options->copyup ? fsmount_setattr(mount_fd, options->attr_set, 0, 0, false) : 0;
@@ -210,14 +195,15 @@ static int open_file_target(int root_fd, const char *path)
 	return -ELOOP;
 }
 
-static int do_bind(int root_fd, const struct op *op, struct err *err)
+static int do_bind(const struct plan *plan, int root_fd, const struct op *op, struct err *err)
 {
 	const struct mount_options *options = &op->mount->options;
 	_cleanup_close_ int source = -1, tree = -1, target = -1;
+	bool prepared = mount_is_prepared(plan, op);
 	struct stat st;
 	int r;
 
-	source = share_open(op->mount->source, err);
+	source = prepared ? mount_open_prepared(plan, op, err) : share_open(op->mount->source, err);
 	if (source < 0)
 		return err_wrap(err, "mount %.128s", op->path);
 	if (fstat(source, &st) < 0)
@@ -228,7 +214,7 @@ static int do_bind(int root_fd, const struct op *op, struct err *err)
 		return err_set_errno(err, -target, "mount point %.128s", op->path);
 	tree = fsmount_clone(source, options->rbind);
 	r = tree < 0 ? tree : 0;
-	if (r >= 0 && idmap_mount(tree, op, err) < 0)
+	if (r >= 0 && !prepared && mount_idmap(tree, op, err) < 0)
 		return err_wrap(err, "mount %.128s", op->path);
 	if (r >= 0)
 		r = fsmount_setattr(tree, options->attr_set, options->attr_clr, 0, false);
@@ -356,7 +342,7 @@ static int do_op(const struct plan *plan, int root_fd, const struct op *op, stru
 	case OP_MOUNT:
 		return do_mount(root_fd, op, err);
 	case OP_BIND:
-		return do_bind(root_fd, op, err);
+		return do_bind(plan, root_fd, op, err);
 	case OP_DEVICE:
 		what = op->path;
 		r = device_make(plan, root_fd, op);

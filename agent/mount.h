@@ -7,6 +7,12 @@
 #include "common/err.h"
 
 /*
+ * Beforehand, in the helper, which still is root of the guest, and after device_prepare(): makes the idmapped
+ * mounts of a container with a user namespace, whose own root may not make them.
+ */
+int mount_prepare(const struct plan *plan, struct err *err);
+
+/*
  * Runs the operations, from first to last, on the root file system that root_fd refers to. The
  * agent's own /proc and /dev are still at hand, under their paths.
  */

@@ -9,4 +9,11 @@
  */
 int mount_open_parent(int root_fd, const char *path, const char **ret_name);
 
+/* Idmaps a detached mount, where op says so. */
+int mount_idmap(int mount_fd, const struct op *op, struct err *err);
+
+/* Whether mount_prepare() has made op's mount, and what it is a mount of. */
+bool mount_is_prepared(const struct plan *plan, const struct op *op);
+int mount_open_prepared(const struct plan *plan, const struct op *op, struct err *err);
+
 #endif

@@ -62,27 +62,44 @@ static struct op *add_op(struct plan *plan, enum op_kind kind, const char *path,
 	return op;
 }
 
+static int copy_maps(const struct plan_idmap *from, size_t n, struct plan_idmap **ret,
+		     size_t *ret_n)
+{
+	*ret = calloc(n + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	memcpy(*ret, from, n * sizeof(*from));
+	*ret_n = n;
+	return 0;
+}
+
 /*
  * The maps of an idmapped mount: its own, or without any those of the container. In a user namespace of
- * its own a container owns what it mounts, and ids are the container's without a second mapping.
+ * its own a container owns what it mounts, which the kernel does not map a second time.
  */
 static int plan_mount_idmaps(struct plan *plan, const Spec__Mount *mount, struct op *op,
 			     struct err *err)
 {
+	bool userns = plan->namespaces & CLONE_NEWUSER;
+	struct idmaps *maps = &op->mount->idmaps;
 	char where[160];
 
 	if (!op->mount->options.idmap && !mount->n_uid_mappings && !mount->n_gid_mappings)
 		return 0;
 	snprintf(where, sizeof(where), "mounts: %.128s", op->path);
-	if (plan->namespaces & CLONE_NEWUSER)
-		return err_set(
-			err, ENOSYS,
-			"%s: an idmapped mount and a user namespace are not supported together",
-			where);
+	if (userns && op->kind != OP_BIND)
+		return err_set(err, ENOSYS,
+			       "%s: in a user namespace only a bind mount can be idmapped", where);
 	if (!strcmp(op->mount->type, "proc") || !strcmp(op->mount->type, "sysfs") ||
 	    !strcmp(op->mount->type, "cgroup2"))
 		return err_set(err, EINVAL, "%s: %s cannot be idmapped", where, op->mount->type);
 	op->mount->options.idmap = true;
+	if (userns && !mount->n_uid_mappings && !mount->n_gid_mappings) {
+		if (copy_maps(plan->idmaps.uid, plan->idmaps.n_uid, &maps->uid, &maps->n_uid) < 0 ||
+		    copy_maps(plan->idmaps.gid, plan->idmaps.n_gid, &maps->gid, &maps->n_gid) < 0)
+			return err_set(err, ENOMEM, "%s: out of memory", where);
+		return 0;
+	}
 	return plan_linux_idmaps(mount->uid_mappings, mount->n_uid_mappings, mount->gid_mappings,
 				 mount->n_gid_mappings, where, &op->mount->idmaps, err);
 }

@@ -93,6 +93,23 @@ check "a tmpfs has its directory's mode, a fresh one 1777" 'out_has "/mode 2750"
 check "devices in a root that is the host's" 'out_has "block special file a:e5 640 5" && out_has "00 00 00"'
 check "are none on the host" '[ -f "$work/rootfs/subdir/device" ] && [ ! -s "$work/rootfs/subdir/device" ]'
 
+# --- owners -----------------------------------------------------------------------------------------
+
+echo mine >"$work/volume/owned" && chown 3:4 "$work/volume/owned"
+# Its root may not make them there.
+mkdir "$work/rootfs"/{plain,mapped,own}
+map='{containerID: 0, hostID: 1000, size: 100}'
+bundle idmap 'stat -c "%n %u:%g" /plain/owned /mapped/owned /own/owned; echo new >/mapped/new; stat -c "%u:%g" /mapped/new; cat /own/owned' \
+	'.linux.namespaces += [{type: "user"}] | .linux.uidMappings = ['"$map"'] | .linux.gidMappings = ['"$map"'] | .mounts += [
+	{destination: "/plain", type: "bind", source: "'"$work/volume"'", options: ["bind"]},
+	{destination: "/mapped", type: "bind", source: "'"$work/volume"'", options: ["bind", "idmap"]},
+	{destination: "/own", type: "bind", source: "'"$work/volume"'", options: ["rbind", "ridmap"],
+		uidMappings: [{containerID: 3, hostID: 1007, size: 1}], gidMappings: [{containerID: 4, hostID: 1008, size: 1}]}]'
+o run -b "$b" i1
+check "idmapped mounts in a user namespace" '[ $status = 0 ] && out_has "/plain/owned 65534:65534" && out_has "/mapped/owned 3:4" &&
+	out_has "/own/owned 7:8" && out_has mine'
+check "what is made there is root's on the host" 'out_has "0:0" && [ "$(stat -c %u:%g "$work/volume/new")" = 0:0 ]'
+
 # --- cgroups ----------------------------------------------------------------------------------------
 
 bundle cgroups 'cd /sys/fs/cgroup && mkdir init other && echo 1 >init/cgroup.procs && echo +memory >cgroup.subtree_control && echo ready; exec sleep 1000' \

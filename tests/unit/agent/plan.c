@@ -146,7 +146,7 @@ Test(plan, mounts)
 	linux_spec.uid_mappings = linux_spec.gid_mappings = maps;
 	linux_spec.n_uid_mappings = linux_spec.n_gid_mappings = 1;
 	add_namespace("user");
-	refused(ENOSYS, "/data: an idmapped mount");
+	refused(ENOSYS, "/data: in a user namespace only a bind mount");
 }
 
 Test(plan, devices)
