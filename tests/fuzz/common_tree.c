@@ -15,7 +15,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int tmp_ = -1;
+static char base[] = "/dev/shm/sbx-fuzz-XXXXXX";
+static int base_fd = -1;
+
+static void remove_base(void)
+{
+	io_remove_tree(AT_FDCWD, base);
+}
 
 static void check_entry(const uint8_t *data, size_t size)
 {
@@ -34,29 +40,29 @@ static void check_entry(const uint8_t *data, size_t size)
 /* Whatever comes: beside the directory there is nothing. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char name[] = "/dev/shm/sbx-fuzz-XXXXXX";
 	_cleanup_close_ int in = memfd_create("stream", MFD_CLOEXEC), to = -1;
 	struct tree_receiver receiver = {.name = "n", .mask = 0777, .uid = -1, .gid = -1};
 	struct err err = ERR_INIT;
 	struct stat st;
 
-	if (tmp_ < 0) {
-		if (!mkdtemp(name))
+	if (base_fd < 0) {
+		if (!mkdtemp(base))
 			abort();
-		tmp_ = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		atexit(remove_base);
+		base_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
 	check_entry(data, size);
-	if (mkdirat(tmp_, "to", 0700) < 0)
+	if (mkdirat(base_fd, "to", 0700) < 0)
 		abort();
-	to = openat(tmp_, "to", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	to = openat(base_fd, "to", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	receiver.dirfd = to;
 	if (io_write_full(in, data, size) < 0 || lseek(in, 0, SEEK_SET) < 0)
 		abort();
 	if (tree_receive(in, &receiver, &err) < 0 && !err.code)
 		__builtin_trap();
-	if (fstatat(tmp_, ".", &st, 0) < 0 || st.st_nlink != 3)
+	if (fstatat(base_fd, ".", &st, 0) < 0 || st.st_nlink != 3)
 		__builtin_trap();
 	/* Some of it may be unreadable by its modes, but not to root. */
-	io_remove_tree(tmp_, "to");
+	io_remove_tree(base_fd, "to");
 	return 0;
 }
