@@ -151,7 +151,7 @@ check: programs tests ## unit and golden tests: no root, no KVM, seconds
 
 # What integration tests are made of beside scripts: guest_X is a guest's /init, host_X runs on the host.
 helpers_c := $(wildcard tests/integration/guest_*.c tests/integration/host_*.c)
-helpers   := $(patsubst tests/integration/%.c,$(B)/tests/%,$(helpers_c)) $(B)/tests/fs_cases
+helpers   := $(patsubst tests/integration/%.c,$(B)/tests/%,$(helpers_c)) $(addprefix $(B)/tests/,fs_cases hostile)
 $(B)/tests/guest_%: tests/integration/guest_%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
@@ -159,6 +159,12 @@ $(B)/tests/guest_%: tests/integration/guest_%.c
 $(B)/tests/fs_cases: $(wildcard tests/conformance/fs_cases*.[ch])
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $(filter %.c,$^)
+# A guest that is a kernel of its own, and an enemy.
+$(B)/tests/hostile: $(wildcard tests/hostile/*.[chS])
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 $(WARN) -ffreestanding -fno-pie -fno-stack-protector -fcf-protection=none \
+		-fno-tree-loop-distribute-patterns -mno-red-zone -mgeneral-regs-only -nostdlib -static -no-pie \
+		-isystem $(HEADERS) -Wl,-z,noexecstack,-Ttext-segment=0x200000,--build-id=none -o $@ $(filter %.c %.S,$^)
 $(B)/tests/host_%: $(B)/obj/tests/integration/host_%.o $(base)
 	$(link) $(LIBS_common)
 $(B)/tests/host_container: $(B)/obj/tests/integration/agent_harness.o $(B)/libshim.a
@@ -217,7 +223,7 @@ $(foreach f,$(fuzzers),$(eval $(call fuzzer,$(f))))
 prove: deps | $(HEADERS)/.done ## Frama-C over the parsers that a guest's bytes reach first
 	tests/prove/run $(HEADERS)
 
-sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/integration/*.[ch] tests/conformance/*.[ch] tests/bench/*.[ch])
+sources := $(wildcard $(patsubst %,%/*.[ch],$(rooms)) tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/integration/*.[ch] tests/conformance/*.[ch] tests/bench/*.[ch] tests/hostile/*.[ch])
 fmt: ## format the sources in place
 	clang-format -i $(sources)
 fmt-check: ## fail where clang-format would change a line
