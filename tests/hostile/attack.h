@@ -25,9 +25,11 @@ void attack_rings(struct device *dev);
 void attack_registers(struct device *dev);
 void attack_blk(struct device *dev);
 void attack_vsock(struct device *dev);
+void attack_fs(struct device *dev);
 
 /* A good request of the device's own kind, from a reset on. True also where it has nothing to serve. */
 bool device_serves(struct device *dev);
+bool fs_serves(struct device *dev);
 /* Whether somebody stands behind the device, so that it looks into its queue. */
 bool device_listens(const struct device *dev);
 

@@ -23,7 +23,7 @@ static bool canary_lives(void)
 
 bool device_listens(const struct device *dev)
 {
-	return dev->id == ID_RNG || dev->id == ID_BLK || dev->id == ID_VSOCK;
+	return dev->id == ID_RNG || dev->id == ID_BLK || dev->id == ID_VSOCK || dev->id == ID_FS;
 }
 
 void attack_begin(struct device *dev, const char *kind, const char *name)
@@ -134,6 +134,8 @@ void hostile_main(const void *boot_params)
 			attack_blk(dev);
 		else if (dev->id == ID_VSOCK)
 			attack_vsock(dev);
+		else if (dev->id == ID_FS)
+			attack_fs(dev);
 	}
 	attack_console();
 	say("done ");

@@ -33,17 +33,25 @@ bystander=$!
 ticks() { grep -ac 'guest: tick' "$work/bystander"; }
 for _ in {1..200}; do [ "$(ticks)" -gt 2 ] && break; sleep 0.1; done
 
-timeout -k 5 200 "$build/bin/sbx-vmm" --kernel "$build/tests/hostile" --memory 64m --disk "$work/rw" \
-	--disk "$work/ro,ro" --vsock-dir "$work/vsock" --console-file "$work/console" 2>"$work/err"
-status=$?
+# The attacker, with a disk, a read-only one, a network and a folder.
+mkdir -p "$work/shared/folder"
+echo secret >"$work/shared/file"
+listing() { (cd "$work" && find shared -printf '%p %M %s %u\n' | sort); }
+shared=$(listing)
+printf 'net\nshare %s %s\nwait\n' "$build/bin/sbx-share" "$work/shared" |
+	timeout -k 5 250 "$build/tests/host_owner" "$build/bin/sbx-vmm" --kernel "$build/tests/hostile" --memory 64m \
+		--disk "$work/rw" --disk "$work/ro,ro" --vsock-dir "$work/vsock" --console-file "$work/console" \
+		>"$work/out" 2>"$work/err"
+status=$(sed -n 's/^exit //p' "$work/out")
 grep -aE '^(ok|not ok) ' "$work/console"
 grep -aq '^not ok ' "$work/console" && failed=1
-check "the attacker came to its end" 'grep -aq "^done [0-9]" "$work/console" && [ $status = 0 ]' \
+check "the attacker came to its end" 'grep -aq "^done [0-9]" "$work/console" && [ "$status" = 0 ]' \
 	"status $status, $(tail -n 3 "$work/console" | tr '\n' ' ') $(tail -n 5 "$work/err")"
 attacks=$(sed -n 's/^done //p' "$work/console" | tr -d '\r')
 check "at least 200 attacks ($attacks)" '[ "${attacks:-0}" -ge 200 ]' "only ${attacks:-none}"
 check "the read-only disk and the neighbour's are as they were" \
 	'[ "$before" = "$(md5sum <"$work/ro" && md5sum <"$work/neighbour")" ]' "they have changed"
+check "what is shared is as it was" '[ "$shared" = "$(listing)" ]' "$(diff <(echo "$shared") <(listing))"
 check "the disk is as long as it was" '[ "$(stat -c %s "$work/rw")" = 1048576 ]' "$(stat -c %s "$work/rw") bytes"
 check "few words are written to the log" '[ "$(wc -c <"$work/err")" -lt 100000 ]' "$(wc -c <"$work/err") bytes"
 

@@ -6,6 +6,8 @@
  *
  *	status | pause | resume | stop | metrics
  *	attach SLOT FILE [ro] | detach SLOT
+ *	net		a network that takes everything and never says anything
+ *	share SBX_SHARE DIR	a file server of our making, with DIR as its root "r", read-only as "ro"
  *	ring		the last 2000 bytes of the console
  *	count TEXT	how often the console's ring holds TEXT
  *	await TEXT	until the ring holds TEXT, at most 20 s
@@ -28,6 +30,7 @@
 #include "common/loop.h"
 #include "common/opts.h"
 #include "common/rpc.h"
+#include "share.pb-c.h"
 #include "vmm.pb-c.h"
 
 #define AWAIT_NS 20000000000ull
@@ -35,7 +38,7 @@
 
 struct owner {
 	struct loop *loop;
-	struct rpc_conn *conn;
+	struct rpc_conn *conn, *share;
 	struct console_ring *ring;
 	pid_t pid;
 };
@@ -102,10 +105,11 @@ static void show_metrics(const ProtobufCMessage *msg)
 		       (unsigned long long)reply->counters[i]->value);
 }
 
-static void call(struct owner *owner, const char *method, const ProtobufCMessage *request, int fd,
-		 void (*show)(const ProtobufCMessage *))
+static void call_on(struct rpc_conn *conn, const ProtobufCServiceDescriptor *service,
+		    const char *method, const ProtobufCMessage *request, int fd,
+		    void (*show)(const ProtobufCMessage *))
 {
-	const struct rpc_invocation inv = {.service = &vmm__control__descriptor,
+	const struct rpc_invocation inv = {.service = service,
 					   .method = method,
 					   .request = request,
 					   .fds = &fd,
@@ -114,7 +118,7 @@ static void call(struct owner *owner, const char *method, const ProtobufCMessage
 	ProtobufCMessage *reply = NULL;
 	struct err err = ERR_INIT;
 
-	if (!owner->conn || rpc_call_sync(owner->conn, &inv, &reply, &err) < 0) {
+	if (!conn || rpc_call_sync(conn, &inv, &reply, &err) < 0) {
 		printf("error %d %s\n", err.code, err.msg);
 		return;
 	}
@@ -124,6 +128,75 @@ static void call(struct owner *owner, const char *method, const ProtobufCMessage
 		printf("%s ok\n", method);
 	if (reply)
 		protobuf_c_message_free_unpacked(reply, NULL);
+}
+
+static void call(struct owner *owner, const char *method, const ProtobufCMessage *request, int fd,
+		 void (*show)(const ProtobufCMessage *))
+{
+	call_on(owner->conn, &vmm__control__descriptor, method, request, fd, show);
+}
+
+/* The other end is a process that reads, and ends with the monitor. */
+static void attach_net(struct owner *owner)
+{
+	Vmm__AttachNetRequest request = VMM__ATTACH_NET_REQUEST__INIT;
+	char sink[65536];
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		fatal("socketpair: %m");
+	if (fork() == 0) {
+		close(pair[0]);
+		rpc_conn_close(owner->conn);
+		while (read(pair[1], sink, sizeof(sink)) > 0)
+			;
+		_exit(0);
+	}
+	close(pair[1]);
+	request.mtu = 1500;
+	request.stream = true;
+	call(owner, "AttachNet", &request.base, pair[0], NULL);
+	close(pair[0]);
+}
+
+static void add_root(struct owner *owner, const char *name, const char *dir, bool readonly)
+{
+	Share__AddRootRequest request = SHARE__ADD_ROOT_REQUEST__INIT;
+	_cleanup_close_ int fd = open(dir, O_PATH | O_CLOEXEC);
+
+	request.name = (char *)(uintptr_t)name;
+	request.readonly = readonly;
+	call_on(owner->share, &share__share__descriptor, "AddRoot", &request.base, fd, NULL);
+}
+
+static void attach_share(struct owner *owner, const char *program, const char *dir)
+{
+	const struct rpc_config config = {.role = "test"};
+	const Google__Empty empty = GOOGLE__EMPTY__INIT;
+	char fuse_arg[32], control_arg[32];
+	struct err err = ERR_INIT;
+	int fuse[2], control[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fuse) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, control) < 0)
+		fatal("socketpair: %m");
+	if (fork() == 0) {
+		inherit(fuse[1]);
+		inherit(control[1]);
+		snprintf(fuse_arg, sizeof(fuse_arg), "--fuse=fd:%d", fuse[1]);
+		snprintf(control_arg, sizeof(control_arg), "--control=fd:%d", control[1]);
+		execl(program, program, fuse_arg, control_arg, NULL);
+		fatal("%s: %m", program);
+	}
+	close(fuse[1]);
+	close(control[1]);
+	if (rpc_conn_create(owner->loop, control[0], &config, &owner->share) < 0 ||
+	    rpc_hello_sync(owner->share, RPC_MS, &err) < 0)
+		fatal("%s: %s", program, err.msg);
+	add_root(owner, "r", dir, false);
+	add_root(owner, "ro", dir, true);
+	call(owner, "AttachShare", &empty.base, fuse[0], NULL);
+	close(fuse[0]);
 }
 
 static void attach(struct owner *owner, const char *slot, const char *path, const char *mode)
@@ -209,6 +282,12 @@ static void serve(struct owner *owner, char *line)
 		char *slot = strsep(&line, " "), *path = strsep(&line, " ");
 
 		attach(owner, slot, path, line);
+	} else if (!strcmp(verb, "net")) {
+		attach_net(owner);
+	} else if (!strcmp(verb, "share")) {
+		char *program = strsep(&line, " ");
+
+		attach_share(owner, program, line ? line : "/");
 	} else if (!strcmp(verb, "detach")) {
 		Vmm__DetachDiskRequest request = VMM__DETACH_DISK_REQUEST__INIT;
 
@@ -237,6 +316,7 @@ int main(int argc, char **argv)
 			serve(&owner, line);
 	}
 	rpc_conn_close(owner.conn);
+	rpc_conn_close(owner.share);
 	console_ring_close(owner.ring);
 	loop_destroy(owner.loop);
 	return 0;
