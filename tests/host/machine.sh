@@ -14,7 +14,7 @@
 # mounted yet, which would forbid the copy; disk slots are empty and without driver. A warm state belongs to one boot of the machine
 # underneath, as it holds the frequency of its time stamp counter.
 #
-# One CPU is the steady choice (and guest/second_clock.c keeps it from standing still). With several, QEMU 7.2 emulates them on threads that race: a CPU that
+# One CPU is the steady choice, of a mended emulator (see there), with guest/second_clock.c against standing still. With several, QEMU 7.2 emulates them on threads that race: a CPU that
 # translates code which another rewrites may keep the old code for ever (8.1 mends that), and whenever
 # any CPU loads an x87 state, a flag of the first CPU is cleared (cpu_clear_ignne), not atomically, which
 # now and then takes back another flag there: whether addresses go through a guest's nested page tables.
@@ -38,7 +38,8 @@ compose_qemu() {
 		smp=$((cpus + 1))
 		args+=" isolcpus=0"
 	fi
-	qemu=(qemu-system-x86_64 -M "q35,sata=off,smbus=off,usb=off,vmport=off${1:+,memory-backend=ram}"
+	find_emulator
+	qemu=("${emulator[@]}" -M "q35,sata=off,smbus=off,usb=off,vmport=off${1:+,memory-backend=ram}"
 		-bios bios-microvm.bin -cpu "EPYC-v3,+svm,+npt,-erms,-xsave,-avx,-avx2,-f16c,-fma" -m "$mem" -smp "$smp"
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$host/vmlinux" -initrd "$initrd" -append "$args"
@@ -84,6 +85,17 @@ compose_qemu() {
 	done
 }
 
+# find_emulator: the installed QEMU, mended where that helps (see there), as it would run where it was.
+find_emulator() {
+	local installed modules
+	emulator=(qemu-system-x86_64)
+	[[ $icount == no ]] && command -v python3 >/dev/null || return 0
+	installed=$(command -v qemu-system-x86_64)
+	modules=$(echo /usr/lib/*/qemu/accel-tcg-x86_64.so)
+	emulator=(env "QEMU_MODULE_DIR=${modules%/*}" "$("$here/emulator" "$installed" "$cache")"
+		-L /usr/share/qemu -L /usr/share/seabios)
+}
+
 # share TAG DIR MOUNTPOINT ro|rw: a 9p share; without a mount point an unused slot.
 share() {
 	local ro=''
@@ -104,7 +116,8 @@ write_job() {
 # warm_state: leaves in $warm the directory of a machine that waits for its job, made if need be.
 warm_state() {
 	local key
-	key=$(echo "$initrd $mem $cpus $profile $(qemu-system-x86_64 --version) $(</proc/sys/kernel/random/boot_id)" | key_of)
+	find_emulator
+	key=$(echo "$initrd $mem $cpus $profile ${emulator[*]} $(qemu-system-x86_64 --version) $(</proc/sys/kernel/random/boot_id)" | key_of)
 	warm=$host/warm-$key
 	touch -c "$warm"
 	[[ -d $warm ]] && return
