@@ -49,8 +49,7 @@ compose_qemu() {
 	if [[ $icount == yes ]]; then
 		qemu+=(-accel tcg -icount "shift=0,sleep=off")
 	else
-		# With an HPET the kernel has that make the real-time clock's interrupts (guest/second_clock.c).
-		qemu+=(-accel "tcg,thread=multi" -machine hpet=off)
+		qemu+=(-accel "tcg,thread=multi")
 	fi
 	qemu+=(-device virtio-serial-pci)
 	for port in 3:out 4:err 5:ctl; do

@@ -6,8 +6,8 @@
  * interrupts, by a plain read-modify-write and without the lock under which another thread sets the bit
  * for "the local APIC has one". Now and then that bit is lost. The APIC still has the interrupt and the
  * next one raises the bit again; but when it was the timer's, and the kernel waits for nothing else, there
- * is no next one, and the machine stands still for ever. So the real-time clock interrupts once a second:
- * its alarm, that is; what the kernel calls its periodic interrupt is made by the very timer in question.
+ * is no next one, and the machine stands still for ever. So the real-time clock's alarm is set: what the kernel
+ * calls its periodic interrupt is made by the very timer in question, but the alarm by the HPET, 64 times a second.
  */
 #include <fcntl.h>
 #include <linux/rtc.h>
