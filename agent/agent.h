@@ -28,6 +28,7 @@ struct agent {
 	char *resolv_conf;  /* of containers on the pod's network that bring none; NULL: none */
 	struct list containers;
 	size_t n_containers;
+	size_t n_forwards; /* forward.c's */
 	struct ns_pod pod; /* shared by containers without a pid namespace of their own */
 	struct agent_stage stages[AGENT_MAX_STAGES];
 	size_t n_stages;

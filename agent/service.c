@@ -22,6 +22,7 @@ static const struct rpc_method methods[] = {
 	{"Update", handle_update},
 	{"WaitOom", handle_wait_oom},
 	{"UpdateNetwork", handle_update_network},
+	{"Forward", handle_forward},
 };
 
 const struct rpc_service agent_service = {

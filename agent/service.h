@@ -19,6 +19,9 @@ void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *req, void *d
 /* service_network.c */
 void handle_update_network(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 
+/* forward.c */
+void handle_forward(struct rpc_call *call, const ProtobufCMessage *req, void *data);
+
 /* service_container.c */
 void handle_create(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 void handle_pids(struct rpc_call *call, const ProtobufCMessage *req, void *data);

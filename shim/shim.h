@@ -18,6 +18,7 @@
 #include "shim/sandbox.h"
 
 struct container;
+struct forward;
 struct loop;
 struct publisher;
 struct source;
@@ -28,6 +29,7 @@ struct shim {
 	struct record record;
 	struct sandbox sandbox;
 	struct net net;              /* outlives the sandbox's VM */
+	struct forward *forward;     /* NULL: nobody may want to reach the pod's loopback address */
 	struct list containers;      /* struct container */
 	struct list clients;         /* struct client */
 	struct publisher *publisher; /* to containerd; NULL: nobody wants events */

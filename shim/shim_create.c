@@ -8,6 +8,8 @@
 #include "common/log.h"
 #include "common/rpc.h"
 #include "shim/container.h"
+#include "shim/forward.h"
+#include "shim/group.h"
 #include "shim/host_cgroup.h"
 #include "shim/namespace.h"
 #include "shim/pod_size.h"
@@ -107,6 +109,18 @@ static int open_network(struct shim *shim, const struct container *container, un
 			     spec_annotation(container->spec, "sbx.publish"), shim->log_fd, err);
 }
 
+/* Only CRI forwards ports. Without it everything else still works. */
+static void open_forward(struct shim *shim, const struct container *container)
+{
+	const char *path = network_path(container);
+	struct err err = ERR_INIT;
+
+	if (shim->own_pod || !path || !group_is_sandbox(container->spec))
+		return;
+	if (forward_create(shim->loop, &shim->sandbox, path, &shim->forward, &err) < 0)
+		log_warn("port-forward will not work: %s", err.msg);
+}
+
 /* And a later one's must be the same. */
 static int check_network(struct shim *shim, const struct container *container, struct err *err)
 {
@@ -159,6 +173,7 @@ static int start_sandbox(struct shim *shim, struct container *container, struct 
 			sandbox_abort_start(&shim->sandbox, err->msg);
 	}
 	if (r == 0) {
+		open_forward(shim, container);
 		shim->record.vmm_pid = shim->sandbox.hv->pid;
 		shim_save_record(shim);
 	}

@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "shim/container.h"
+#include "shim/forward.h"
 #include "shim/publisher.h"
 #include "shim/shim.h"
 
@@ -183,6 +184,8 @@ static void on_sandbox_ready(void *data)
 	struct shim *shim = data;
 	struct list *it, *tmp;
 
+	if (shim->forward)
+		forward_begin(shim->forward);
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_enter(list_entry(it, struct container, link));
 }
@@ -210,6 +213,9 @@ static void tear_down(struct shim *shim)
 		shim->record.error = shim->sandbox.why.code ? shim->sandbox.why.msg : gone.msg;
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_fail(list_entry(it, struct container, link), &gone);
+	/* First the agent's open calls, then who waits for the guest's streams, then both's own end. */
+	agent_client_destroy(TAKE_PTR(shim->sandbox.agent));
+	forward_destroy(TAKE_PTR(shim->forward));
 	sandbox_finish(&shim->sandbox);
 	net_finish(&shim->net);
 	list_for_each_safe (it, tmp, &shim->containers)
