@@ -51,6 +51,23 @@ int places_run_dir(char **ret, struct err *err)
 	return 0;
 }
 
+int places_config(char **ret, struct err *err)
+{
+	const char *root = getenv("SBX_ROOT"), *xdg = getenv("XDG_CONFIG_HOME");
+	const char *home = getenv("HOME");
+	int r;
+
+	if (root && root[0] == '/')
+		r = asprintf(ret, "%s/etc/sbx.conf", root);
+	else if (geteuid() == 0)
+		r = asprintf(ret, "/etc/sbx/sbx.conf");
+	else if (xdg && xdg[0] == '/')
+		r = asprintf(ret, "%s/sbx/sbx.conf", xdg);
+	else
+		r = asprintf(ret, "%s/.config/sbx/sbx.conf", home && home[0] == '/' ? home : "");
+	return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
 /* The directory of the running program, without its last slash. */
 static int own_dir(char dir[PATH_MAX], struct err *err)
 {

@@ -17,6 +17,9 @@
 /* The run-time directory, made where missing (0700), and refused where another user owns it. */
 int places_run_dir(char **ret, struct err *err);
 
+/* sbx.conf's path; nothing is made. config.h has the places. */
+int places_config(char **ret, struct err *err);
+
 /* The path of a program of sbx's, or of a shared file ("vmlinux"). */
 int places_find_program(const char *name, char **ret, struct err *err);
 int places_find_share(const char *name, char **ret, struct err *err);

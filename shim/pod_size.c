@@ -44,47 +44,54 @@ static uint64_t read_cri(const struct spec *spec, const char *key)
 	return text && parse_uint(text, &v) == 0 ? v : 0;
 }
 
-static uint64_t cri_memory(const struct spec *spec)
+static uint64_t cri_memory(const struct spec *spec, uint64_t fallback)
 {
 	uint64_t limit = read_cri(spec, "io.kubernetes.cri.sandbox-memory");
 
 	if (!limit)
-		return DEFAULT_POD;
+		return fallback ? fallback : DEFAULT_POD;
 	return limit < MAX_MEMORY - OVERHEAD ? limit + OVERHEAD : MAX_MEMORY;
 }
 
 /* A container alone: its limit has to fit into the machine. */
-static uint64_t own_memory(const struct spec *spec)
+static uint64_t own_memory(const struct spec *spec, uint64_t fallback)
 {
 	const struct spec_linux *from = spec->config.linux;
 	const struct spec_memory *memory = from && from->resources ? from->resources->memory : NULL;
 	uint64_t limit = memory && memory->limit.v > 0 ? (uint64_t)memory->limit.v : 0;
 
+	if (!fallback)
+		fallback = DEFAULT_MEMORY;
 	/* More than any machine can have means no limit. */
-	if (limit >= MAX_MEMORY - OVERHEAD || limit + OVERHEAD < DEFAULT_MEMORY)
-		return DEFAULT_MEMORY;
+	if (limit >= MAX_MEMORY - OVERHEAD || limit + OVERHEAD < fallback)
+		return fallback;
 	return limit + OVERHEAD;
 }
 
-static uint64_t cri_cpus(const struct spec *spec, unsigned host_cpus)
+static uint64_t cri_cpus(const struct spec *spec, unsigned host_cpus, unsigned fallback)
 {
 	uint64_t quota = read_cri(spec, "io.kubernetes.cri.sandbox-cpu-quota");
 	uint64_t period = read_cri(spec, "io.kubernetes.cri.sandbox-cpu-period");
 	uint64_t cpus = host_cpus < MAX_SHARE ? host_cpus : MAX_SHARE;
 
+	if (fallback)
+		cpus = fallback;
 	if (quota && period)
 		cpus = quota / period + (quota % period != 0);
 	return cpus < 1 ? 1 : cpus > MAX_CPUS ? MAX_CPUS : cpus;
 }
 
-int pod_size(const struct spec *spec, const struct pod_size *host, struct pod_size *ret,
-	     struct err *err)
+int pod_size(const struct spec *spec, const struct pod_size *host, const struct pod_size *fallback,
+	     struct pod_size *ret, struct err *err)
 {
 	bool pod = group_is_sandbox(spec);
-	uint64_t memory = pod ? cri_memory(spec) : own_memory(spec);
-	uint64_t cpus = pod ? cri_cpus(spec, host->cpus) : 1;
+	uint64_t memory =
+		pod ? cri_memory(spec, fallback->memory) : own_memory(spec, fallback->memory);
+	uint64_t cpus = fallback->cpus ? fallback->cpus : 1;
 	int r;
 
+	if (pod)
+		cpus = cri_cpus(spec, host->cpus, fallback->cpus);
 	if (memory > host->memory && host->memory > DEFAULT_MEMORY)
 		memory = host->memory;
 	r = read_number(spec, "sbx.memory", MIN_MEMORY, MAX_MEMORY, &memory, err);

@@ -19,9 +19,9 @@ struct pod_size {
  * sandbox-cpu-quota and -period), to which the guest's own need is added. A pod of Kubernetes without
  * a CPU limit may use what the host has; and a memory limit, of a pod or a container alone, that the
  * host cannot fill is no reason for a larger VM, whose kernel would pay for pages that never come.
- * -EINVAL names the annotation.
+ * fallback: of a pod that says nothing; what is 0 in it is our own. -EINVAL names the annotation.
  */
-int pod_size(const struct spec *spec, const struct pod_size *host, struct pod_size *ret,
-	     struct err *err);
+int pod_size(const struct spec *spec, const struct pod_size *host, const struct pod_size *fallback,
+	     struct pod_size *ret, struct err *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include "shim/group.h"
 #include "shim/host_cgroup.h"
 #include "shim/namespace.h"
+#include "shim/pod_config.h"
 #include "shim/pod_size.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
@@ -40,12 +41,13 @@ static struct pod_size host_size(void)
  * programs count only where sbx itself wrote them.
  */
 static int read_config(const struct shim *shim, const struct container *container,
-		       struct sandbox_config *ret, struct err *err)
+		       const struct config *config, struct sandbox_config *ret, struct err *err)
 {
 	const struct spec *spec = container->spec;
+	const struct pod_size fallback = {config->memory, config->cpus};
 	const struct pod_size host = host_size();
 	struct pod_size size;
-	int r = pod_size(spec, &host, &size, err);
+	int r = pod_size(spec, &host, &fallback, &size, err);
 
 	if (r < 0)
 		return r;
@@ -60,6 +62,9 @@ static int read_config(const struct shim *shim, const struct container *containe
 		.pod_dirfd = shim->pod->dirfd,
 		.pod_path = shim->pod->path,
 		.log_fd = shim->log_fd,
+		.hypervisor = config->hypervisor,
+		.kernel = config->kernel,
+		.debug = config->debug,
 	};
 	if (shim->own_pod) {
 		ret->hypervisor = spec_annotation(spec, "sbx.hypervisor");
@@ -149,11 +154,17 @@ static int enter_cgroup(struct shim *shim, const struct container *container, st
 	return r < 0 ? r : host_cgroup_enter(path, shim->sandbox.hv->pid, err);
 }
 
-static int start_sandbox(struct shim *shim, struct container *container, struct err *err)
+static int start_sandbox(struct shim *shim, struct container *container, const Google__Any *options,
+			 struct err *err)
 {
+	_cleanup_config_ struct config machine = {0};
 	struct sandbox_config config;
-	int r = read_config(shim, container, &config, err);
+	int r = 0;
 
+	if (!shim->own_pod)
+		r = pod_config_read(container->spec, options, &machine, err);
+	if (r == 0)
+		r = read_config(shim, container, &machine, &config, err);
 	if (container->image_fd >= 0)
 		container->slot = shim_take_slot(shim);
 	if (r == 0)
@@ -181,10 +192,11 @@ static int start_sandbox(struct shim *shim, struct container *container, struct 
 }
 
 /* The pod's first container brings the VM; a later one enters it, now or when it is up. */
-static void admit(struct shim *shim, struct container *container, struct rpc_call *call)
+static void admit(struct shim *shim, struct container *container, const Google__Any *options,
+		  struct rpc_call *call)
 {
 	struct err err = ERR_INIT;
-	int r = shim->sandbox.state == SANDBOX_NEW ? start_sandbox(shim, container, &err)
+	int r = shim->sandbox.state == SANDBOX_NEW ? start_sandbox(shim, container, options, &err)
 						   : check_network(shim, container, &err);
 
 	if (r < 0) {
@@ -215,5 +227,5 @@ void shim_handle_create(struct rpc_call *call, const ProtobufCMessage *msg, void
 	else if (container_create(shim, req, call, &container, &err) < 0)
 		rpc_fail(call, &err);
 	else
-		admit(shim, container, call);
+		admit(shim, container, req->options, call);
 }

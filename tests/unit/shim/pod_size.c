@@ -11,6 +11,7 @@
 #define POD "\"io.kubernetes.cri.container-type\":\"sandbox\""
 
 static struct pod_size host = {.memory = 2048 * 1024 * MIB, .cpus = 16};
+static struct pod_size fallback;
 
 static int of_text(const char *annotations, const char *resources, struct pod_size *ret)
 {
@@ -24,7 +25,7 @@ static int of_text(const char *annotations, const char *resources, struct pod_si
 		 "\"linux\":{\"resources\":{%s}}}",
 		 annotations, resources);
 	cr_assert_eq(spec_parse(text, strlen(text), &spec, &err), 0, "%s", err.msg);
-	r = pod_size(spec, &host, ret, &err);
+	r = pod_size(spec, &host, &fallback, ret, &err);
 	spec_free(spec);
 	return r;
 }
@@ -111,4 +112,22 @@ Test(pod_size, no_larger_than_the_host_but_for_who_asks)
 	host.memory = 0;
 	cr_assert_eq(of(POD, &size), 0);
 	cr_assert_eq(size.memory, 1024 * MIB);
+}
+
+Test(pod_size, what_says_nothing_is_what_the_machine_says)
+{
+	struct pod_size size;
+
+	fallback = (struct pod_size){.memory = 2048 * MIB, .cpus = 3};
+	cr_assert_eq(of("", &size), 0);
+	cr_expect_eq(size.memory, 2048 * MIB);
+	cr_expect_eq(size.cpus, 3);
+	cr_assert_eq(of(POD, &size), 0);
+	cr_expect_eq(size.memory, 2048 * MIB);
+	cr_expect_eq(size.cpus, 3);
+	cr_assert_eq(of(POD ",\"io.kubernetes.cri.sandbox-memory\":\"104857600\"", &size), 0);
+	cr_expect_eq(size.memory, 196 * MIB);
+	cr_assert_eq(of("\"sbx.memory\":\"67108864\",\"sbx.cpus\":\"2\"", &size), 0);
+	cr_expect_eq(size.memory, 64 * MIB);
+	cr_expect_eq(size.cpus, 2);
 }
