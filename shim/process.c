@@ -185,7 +185,8 @@ int process_init(struct process *process, struct container *container, const cha
 	*process = (struct process){
 		.container = container,
 		.exec_id = strdup(exec_id),
-		.uris = {uris->terminal, strdup(uris->in), strdup(uris->out), strdup(uris->err)},
+		.uris = {uris->terminal, strdup(uris->in), strdup(uris->out), strdup(uris->err),
+			 container->id, container->shim->pod->namespace},
 	};
 	list_init(&process->link);
 	list_init(&process->waiters);

@@ -15,11 +15,31 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 
+/* Each out of the others' way first: any of them may have a number that another is to get. */
+static int pass_fds(const struct spawn *spawn)
+{
+	const int above = 3 + SPAWN_MAX_PASS;
+	int away[SPAWN_MAX_PASS];
+
+	if (spawn->n_pass > SPAWN_MAX_PASS)
+		return -EINVAL;
+	for (size_t i = 0; i < spawn->n_pass; i++) {
+		away[i] = fcntl(spawn->pass[i], F_DUPFD_CLOEXEC, above);
+		if (away[i] < 0)
+			return -errno;
+	}
+	for (size_t i = 0; i < spawn->n_pass; i++)
+		if (dup2(away[i], 3 + (int)i) < 0)
+			return -errno;
+	return 0;
+}
+
 /* Between fork and exec. Returns -errno; the success does not return. */
 static int run_child(const struct spawn *spawn, pid_t parent)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	sigset_t none;
+	int r;
 
 	/* The event loop's signals are blocked, and SIGPIPE is ignored; both would be inherited. */
 	sigemptyset(&none);
@@ -43,6 +63,9 @@ static int run_child(const struct spawn *spawn, pid_t parent)
 	for (size_t i = 0; i < spawn->n_fds; i++)
 		if (fcntl(spawn->fds[i], F_SETFD, 0) < 0)
 			return -errno;
+	r = pass_fds(spawn);
+	if (r < 0)
+		return r;
 	execve(spawn->path ? spawn->path : spawn->argv[0], (char *const *)spawn->argv,
 	       spawn->envp ? (char *const *)spawn->envp : environ);
 	return -errno;
@@ -63,6 +86,8 @@ int spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd, struc
 	if (pid < 0)
 		return err_set_errno(err, errno, "cannot fork");
 	if (pid == 0) {
+		if (spawn->n_pass)
+			report_w = fcntl(report_w, F_DUPFD_CLOEXEC, 3 + SPAWN_MAX_PASS);
 		r = run_child(spawn, parent);
 		_exit(io_write_full(report_w, &r, sizeof(r)) < 0 ? 126 : 127);
 	}

@@ -9,6 +9,8 @@
 
 #include "common/err.h"
 
+#define SPAWN_MAX_PASS 4
+
 struct spawn {
 	const char *path; /* NULL: argv[0] */
 	const char *const *argv;
@@ -17,7 +19,9 @@ struct spawn {
 	size_t n_fds;
 	int in_fd;          /* the child's stdin; 0 (ours is nobody's): /dev/null */
 	int out_fd, err_fd; /* the child's stdout and stderr; -1: /dev/null */
-	bool die_with_us;   /* SIGKILL at our death */
+	const int *pass;    /* become 3, 4 … in the child, at most SPAWN_MAX_PASS */
+	size_t n_pass;
+	bool die_with_us; /* SIGKILL at our death */
 };
 
 /* Returns after the exec, whose failure is an error here. *ret_pidfd is the caller's. */

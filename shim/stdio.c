@@ -21,6 +21,7 @@
 #include "common/loop.h"
 #include "common/opts.h"
 #include "common/rpc.h"
+#include "shim/binary_log.h"
 #include "shim/relay.h"
 #include "shim/stream_hub.h"
 
@@ -39,6 +40,7 @@ struct stdio {
 	struct stream streams[N_STREAMS];
 	bool terminal;
 	int keep_fifo; /* a fifo's write end: no end of input until the client says so */
+	struct binary_log *binary; /* the program that takes the output; NULL: none */
 	struct source *tell;
 	bool told;
 	stdio_fn drained;
@@ -186,6 +188,29 @@ static int open_client(struct stdio *stdio, unsigned which, struct rpc_call *cal
 	return err_set(err, EINVAL, "stream %.200s: not a form that is supported", uri);
 }
 
+/* Both outputs are one program's; with a terminal there is nothing on its second descriptor. */
+static int open_program(struct stdio *stdio, const struct stdio_request *request, struct err *err)
+{
+	int fds[2];
+	int r = binary_log_start(stdio->loop, request->out, request->id ? request->id : "",
+				 request->namespace ? request->namespace : "", fds, &stdio->binary,
+				 err);
+
+	if (r < 0)
+		return r;
+	stdio->streams[STREAM_OUT].client = fds[0];
+	if (stdio->terminal)
+		close(fds[1]);
+	else
+		stdio->streams[STREAM_ERR].client = fds[1];
+	return 0;
+}
+
+static bool is_program(const char *uri)
+{
+	return strncmp(uri, BINARY_LOG_SCHEME, strlen(BINARY_LOG_SCHEME)) == 0;
+}
+
 int stdio_create(struct loop *loop, struct rpc_call *call, const struct stdio_request *request,
 		 stdio_fn drained, void *data, struct stdio **ret, struct err *err)
 {
@@ -206,9 +231,16 @@ int stdio_create(struct loop *loop, struct rpc_call *call, const struct stdio_re
 	r = loop_add_defer(loop, on_tell, stdio, &stdio->tell);
 	if (r < 0)
 		return err_set_errno(err, -r, "cannot watch the streams");
+	if (is_program(request->out)) {
+		r = open_program(stdio, request, err);
+		if (r < 0)
+			return r;
+	}
 	for (unsigned i = 0; i < N_STREAMS; i++) {
 		struct stream *stream = &stdio->streams[i];
 
+		if (stream->client >= 0)
+			continue;
 		if (!uris[i][0]) {
 			stream->ended = true;
 			continue;
@@ -235,6 +267,7 @@ void stdio_destroy(struct stdio *stdio)
 		return;
 	stdio->told = true;
 	stdio_drop(stdio);
+	binary_log_end(stdio->binary);
 	source_remove(stdio->tell);
 	free(stdio);
 }

@@ -21,6 +21,7 @@ struct stream_hub;
 struct stdio_request {
 	bool terminal;
 	const char *in, *out, *err;
+	const char *id, *namespace; /* of the container, for a program that takes its output */
 };
 
 /* Every output stream has ended. Called once, not from within a function of this module. */
