@@ -29,6 +29,8 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/opts.h"
+#include "common/strbuf.h"
+#include "shim/bootstrap.h"
 #include "shim/container.h"
 #include "shim/group.h"
 #include "shim/pod_dir.h"
@@ -190,18 +192,55 @@ static void set_oom_score(void)
 	fclose(f);
 }
 
-/* The answer's form is the caller's: since 1.7 containerd says which it understands. */
-static int print_address(const char *address, struct err *err)
+static int print_address(const struct bootstrap *bootstrap, const char *address, struct err *err)
 {
-	const char *text = getenv("MAX_SHIM_VERSION");
-	uint64_t version;
+	_cleanup_strbuf_ struct strbuf answer = {0};
+	int r = bootstrap_answer(bootstrap->form, getenv("MAX_SHIM_VERSION"), address, &answer);
 
-	if (!text || parse_uint(text, &version) < 0)
-		printf("%s", address);
-	else
-		printf("{\"version\":%d,\"address\":\"%s\",\"protocol\":\"ttrpc\"}",
-		       version >= 3 ? 3 : 2, address);
-	return fflush(stdout) != 0 ? err_set_errno(err, errno, "cannot print the address") : 0;
+	if (r == 0)
+		r = io_write_full(STDOUT_FILENO, answer.data, answer.len);
+	return r < 0 ? err_set_errno(err, -r, "cannot print the address") : 0;
+}
+
+int shim_read_input(char **ret, size_t *ret_size, struct err *err)
+{
+	_cleanup_strbuf_ struct strbuf input = {0};
+	char chunk[4096];
+	ssize_t n;
+
+	/* A person's terminal has no end, and nothing to say. */
+	while (!isatty(STDIN_FILENO) && input.len <= BOOTSTRAP_MAX_BYTES) {
+		n = read(STDIN_FILENO, chunk, sizeof(chunk));
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* A caller may have closed it. */
+		if (n < 0 && errno != EBADF)
+			return err_set_errno(err, errno, "standard input");
+		if (n <= 0)
+			break;
+		if (strbuf_add(&input, chunk, (size_t)n) < 0)
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	*ret_size = input.len;
+	*ret = strbuf_take(&input);
+	return *ret ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+/* What we are told beside the flags; the daemon finds it where it would find the flags' own. */
+static int read_bootstrap(struct shim_flags *flags, struct bootstrap *ret, struct err *err)
+{
+	_cleanup_free_ char *input = NULL;
+	size_t size = 0;
+	int r = shim_read_input(&input, &size, err);
+
+	if (r == 0)
+		r = bootstrap_decode(input, size, flags->id, flags->namespace, ret, err);
+	if (r < 0)
+		return r;
+	flags->debug |= ret->debug;
+	if (ret->ttrpc_address && setenv("TTRPC_ADDRESS", ret->ttrpc_address, 0) < 0)
+		return err_set_errno(err, errno, "setenv");
+	return 0;
 }
 
 int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *err)
@@ -210,6 +249,7 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
 	_cleanup_close_ int client_fd = inherited_fd(SHIM_ENV_CLIENT);
 	_cleanup_close_ int listen_fd = -1, log_fd = -1;
+	_cleanup_bootstrap_ struct bootstrap bootstrap = {0};
 	_cleanup_free_ char *address = NULL;
 	char group[POD_ID_MAX + 1];
 	pid_t pid;
@@ -220,6 +260,8 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 	if (chosen)
 		snprintf(group, sizeof(group), "%s", as_given->id);
 	else
+		r = read_bootstrap(flags, &bootstrap, err);
+	if (r == 0 && !chosen)
 		r = shim_find_group(as_given, ".", group, err);
 	flags->id = group;
 	if (r == 0)
@@ -247,5 +289,5 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 		set_oom_score();
 		return run_daemon(TAKE_PTR(pod), TAKE_FD(listen_fd), TAKE_FD(client_fd), log_fd);
 	}
-	return print_address(address, err);
+	return print_address(&bootstrap, address, err);
 }

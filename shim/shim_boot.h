@@ -4,6 +4,7 @@
 #define SHIM_SHIM_BOOT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/err.h"
 #include "shim/pod_dir.h"
@@ -11,7 +12,7 @@
 /* As containerd gives them. */
 struct shim_flags {
 	const char *namespace, *id, *bundle, *address, *publish_binary;
-	bool debug, version;
+	bool debug, info, version;
 };
 
 /*
@@ -32,6 +33,12 @@ int shim_start(const struct shim_flags *flags, bool *ret_daemon, struct err *err
 /* The pod that a container belongs to; sbx's own pods have one container, whose id is theirs. */
 int shim_find_group(const struct shim_flags *flags, const char *bundle, char ret[POD_ID_MAX + 1],
 		    struct err *err);
+
+/* What containerd writes on standard input, to its end. *ret is freed by the caller. */
+int shim_read_input(char **ret, size_t *ret_size, struct err *err);
+
+/* -info: options come in, a RuntimeInfo goes out. */
+int shim_info(struct err *err);
 
 /* Cleans up after a shim that died: ends what may be left, prints a DeleteResponse. */
 int shim_delete(const struct shim_flags *flags, struct err *err);

@@ -24,6 +24,8 @@ static const struct opt opts[] = {
 	OPT(0, "address", STRING, address, "SOCKET", "containerd's own socket"),
 	OPT(0, "publish-binary", STRING, publish_binary, "FILE", "containerd's own binary"),
 	OPT(0, "debug", FLAG, debug, NULL, "log more"),
+	OPT(0, "info", FLAG, info, NULL,
+	    "tell what we are, as containerd asks: options in, protobuf out"),
 	OPT('v', "version", FLAG, version, NULL, "print the version"),
 };
 
@@ -45,6 +47,8 @@ static int run(int argc, char **argv, bool *ret_daemon, struct err *err)
 		printf("containerd-shim-sbx-v2 %s (%s)\n", sbx_version, sbx_build_id);
 		return 0;
 	}
+	if (flags.info)
+		return shim_info(err);
 	if (first != argc - 1)
 		return err_set(err, EINVAL, "usage: %s", spec.usage);
 	if (!flags.namespace || !flags.id)
