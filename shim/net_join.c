@@ -312,23 +312,26 @@ static int part_in_namespace(void *data, struct netns_reply *reply, struct err *
 	net_encode_dump(&msg, RTM_GETLINK);
 	if (r >= 0)
 		r = nl_dump(j.netlink, &msg, gather_tap, &j);
-	/* Only what is ours: with a tap there, another pod has come. */
-	if (r >= 0 && !j.facts.taken)
-		r = clear_ingress(&j);
+	/* Only what is ours: with a tap there, another pod has come, or ours has not gone. */
+	if (r >= 0)
+		r = j.facts.taken ? -EBUSY : clear_ingress(&j);
 	return r < 0 ? err_set_errno(err, -r, "network: its clean-up") : 0;
 }
 
-void net_part(const char *path, const struct net_joint *joint)
+int net_part(const char *path, const struct net_joint *joint)
 {
 	_cleanup_free_ struct netns_reply *reply = calloc(1, sizeof(*reply));
 	_cleanup_close_ int fd = -1;
+	struct err err = ERR_INIT;
 	struct netns_id id;
 
-	if (!reply || !joint->index)
-		return;
-	fd = netns_open(path, &id, NULL);
+	if (!reply)
+		return -ENOMEM;
+	if (!joint->index)
+		return 0;
+	fd = netns_open(path, &id, &err);
 	if (fd < 0 || id.dev != joint->netns.dev || id.ino != joint->netns.ino)
-		return;
+		return 0;
 	/* Without interface or discipline there is nothing to take away. */
-	netns_run(fd, part_in_namespace, (void *)(uintptr_t)joint, reply, NULL);
+	return netns_run(fd, part_in_namespace, (void *)(uintptr_t)joint, reply, &err);
 }

@@ -22,7 +22,8 @@ struct net_joint {
 int net_join(const char *path, unsigned queues, struct net_joint *ret, struct netns_reply *reply,
 	     struct err *err);
 
-/* Takes away from the namespace what net_join() put there, if it still is the one at path. */
-void net_part(const char *path, const struct net_joint *joint);
+/* Takes away from the namespace what net_join() put there, if it still is the one at path. -EBUSY while
+ * a pod's tap is there. */
+int net_part(const char *path, const struct net_joint *joint);
 
 #endif

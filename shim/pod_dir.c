@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <sha256.h>
 #include <stdlib.h>
@@ -16,7 +17,11 @@
 
 #include "common/io.h"
 #include "shim/host_cgroup.h"
+#include "shim/net_join.h"
 #include "shim/places.h"
+
+#define NETWORK_TRIES  40
+#define NETWORK_TRY_NS 50000000
 
 bool pod_id_is_valid(const char *id)
 {
@@ -231,6 +236,42 @@ void pod_socket_name(const char *namespace, const char *id, char name[33])
 	name[32] = '\0';
 }
 
+int pod_dir_write_network(struct pod_dir *pod, const char *path, const struct net_joint *joint,
+			  struct err *err)
+{
+	char text[PATH_MAX + 64];
+	int n = snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 " %d %s",
+			 (uint64_t)joint->netns.dev, (uint64_t)joint->netns.ino, joint->index,
+			 path);
+	int r = n < (int)sizeof(text)
+			? io_write_atomic(pod->dirfd, "network", text, (size_t)n, 0600)
+			: -ENAMETOOLONG;
+
+	return r < 0 ? err_set_errno(err, -r, "%s/network", pod->path) : 0;
+}
+
+/* A monitor that is just being killed still has the tap. */
+static void remove_network(struct pod_dir *pod)
+{
+	_cleanup_free_ char *text = NULL;
+	struct net_joint joint = {0};
+	uint64_t dev, ino;
+	size_t size;
+	int at = 0;
+
+	if (io_read_file(pod->dirfd, "network", PATH_MAX + 64, &text, &size) < 0 ||
+	    sscanf(text, "%" SCNu64 " %" SCNu64 " %d %n", &dev, &ino, &joint.index, &at) < 3 || !at)
+		return;
+	joint.netns = (struct netns_id){.dev = (dev_t)dev, .ino = (ino_t)ino};
+	for (int i = 0; i < NETWORK_TRIES && net_part(text + at, &joint) == -EBUSY; i++)
+		nanosleep(&(struct timespec){.tv_nsec = NETWORK_TRY_NS}, NULL);
+}
+
+void pod_dir_forget_network(struct pod_dir *pod)
+{
+	unlinkat(pod->dirfd, "network", 0);
+}
+
 void pod_dir_remove_sockets(struct pod_dir *pod)
 {
 	_cleanup_close_ int dirfd = -1;
@@ -241,6 +282,8 @@ void pod_dir_remove_sockets(struct pod_dir *pod)
 		unlinkat(dirfd, name, 0);
 	unlinkat(pod->dirfd, "address", 0);
 	io_remove_tree(pod->dirfd, "vsock");
+	remove_network(pod);
+	pod_dir_forget_network(pod);
 }
 
 int pod_dir_write_cgroup(struct pod_dir *pod, const char *path, struct err *err)

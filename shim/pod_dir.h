@@ -24,6 +24,8 @@
 #include "common/err.h"
 #include "shim/record.h"
 
+struct net_joint;
+
 struct pod_dir {
 	char *namespace, *id, *path;
 	int dirfd;
@@ -59,9 +61,16 @@ int pod_dir_write_record(struct pod_dir *pod, const struct record *record, struc
 /* Notes the host's cgroup of the pod, which pod_dir_remove() then removes, too. */
 int pod_dir_write_cgroup(struct pod_dir *pod, const char *path, struct err *err);
 
+/* Notes the network namespace that the pod is joined to, for whoever cleans up after us; and that it
+ * is no more. */
+int pod_dir_write_network(struct pod_dir *pod, const char *path, const struct net_joint *joint,
+			  struct err *err);
+void pod_dir_forget_network(struct pod_dir *pod);
+
 /* Removes the pod's socket, its cgroup and the directory with all in it. Under the lock only. */
 int pod_dir_remove(struct pod_dir *pod, struct err *err);
-/* Removes what only a live pod needs: sockets and address. Under the lock only. */
+/* Removes what only a live pod needs: sockets, address, what it left in its network namespace. Under
+ * the lock only. */
 void pod_dir_remove_sockets(struct pod_dir *pod);
 
 /* RUN/s, where shims listen, and the name in it of a pod's socket (33 bytes with the NUL). */

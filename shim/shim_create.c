@@ -104,8 +104,11 @@ static int open_network(struct shim *shim, const struct container *container, un
 	const char *path = network_path(container);
 	const char *network = spec_annotation(container->spec, "sbx.network");
 
-	if (path)
-		return net_open_namespace(&shim->net, path, cpus, err);
+	if (path) {
+		int r = net_open_namespace(&shim->net, path, cpus, err);
+
+		return r < 0 ? r : pod_dir_write_network(shim->pod, path, &shim->net.joint, err);
+	}
 	if (!shim->own_pod || !network || strcmp(network, "user") != 0)
 		return 0;
 	shim->net.on_lost = on_network_lost;

@@ -218,6 +218,7 @@ static void tear_down(struct shim *shim)
 	forward_destroy(TAKE_PTR(shim->forward));
 	sandbox_finish(&shim->sandbox);
 	net_finish(&shim->net);
+	pod_dir_forget_network(shim->pod);
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_free(list_entry(it, struct container, link));
 	if (shim->record.status != RECORD_STOPPED) {

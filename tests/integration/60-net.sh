@@ -180,6 +180,8 @@ for victim in containerd-shim sbx-vmm qemu-system-x86; do
 		sleep 0.05
 	done
 	check "no tap is left when $victim is killed" '! ip -n a -o link | grep sbxtap'
+	"$sbx" ps >/dev/null
+	check "nor, after the next command, what it was joined by" 'clean a'
 done
 in_pod a -- ping -c 1 -W 10 10.9.0.1
 check "and the next pod has a network" '[ $status = 0 ] && clean a'

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/io.h"
+#include "shim/net_join.h"
 #include "shim/pod_dir.h"
 
 static char root[] = "/tmp/sbx-unit-XXXXXX";
@@ -188,4 +189,21 @@ Test(pod_dir, refuses_a_directory_of_others)
 	cr_assert_eq(mkdir(path, 0700), 0);
 	cr_assert_eq(chmod(path, 0777), 0);
 	cr_assert_eq(pod_dir_create("t", "a", &pod, &err), -EPERM);
+}
+
+/* What is noted may be gone: a namespace goes with its last user. */
+Test(pod_dir, a_network_namespace_that_is_no_more)
+{
+	const struct net_joint joint = {
+		.netns = {.dev = 3, .ino = 4026531999u}, .index = 2, .mtu = 1500};
+	_cleanup_(pod_dir_free_p) struct pod_dir *pod = make("net", RECORD_RUNNING, true);
+	char path[128];
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(pod_dir_write_network(pod, "/run/netns/no such", &joint, &err), 0, "%s",
+		     err.msg);
+	snprintf(path, sizeof(path), "%s/network", pod->path);
+	cr_expect_eq(access(path, F_OK), 0);
+	cr_expect_eq(pod_dir_remove(pod, &err), 0, "%s", err.msg);
+	cr_expect_eq(access(pod->path, F_OK), -1);
 }
