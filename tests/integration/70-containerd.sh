@@ -6,15 +6,7 @@ set -u
 . "$(dirname "$(readlink -f "$0")")/containerd.sh"
 check "containerd is up" start_containerd
 
-# An image from the built-in one's files: an OCI archive of one layer.
-fsck.erofs --extract="$dir/rootfs" "$build/share/builtin.erofs" >/dev/null 2>&1
-umoci init --layout "$dir/oci" && umoci new --image "$dir/oci:box" &&
-	umoci unpack --image "$dir/oci:box" "$dir/bundle" >/dev/null 2>&1
-cp -a "$dir/rootfs/." "$dir/bundle/rootfs/"
-umoci repack --image "$dir/oci:box" "$dir/bundle" >/dev/null 2>&1
-tar -C "$dir/oci" -cf "$dir/box.tar" .
-ctr images import --index-name docker.io/library/box:latest "$dir/box.tar" >"$work/out" 2>&1
-image=$(ctr images list -q | head -n 1)
+import_image
 check "an image" '[ -n "$image" ]'
 
 c --rm "$image" one sh -c 'echo hello; echo there >&2; exit 7'

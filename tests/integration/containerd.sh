@@ -4,6 +4,7 @@
 #
 #   $dir                its directory: config.toml, containerd.sock, log, root, state
 #   start_containerd    starts it, or starts it again; leaves $daemon
+#   import_image [NS]   the built-in image's files as an image of containerd's, in its namespace NS; leaves $image
 #   c ARGS...           ctr run ARGS; leaves $status, and $work/out and $work/err
 #   await SECONDS TEST  waits until TEST holds
 #   nothing             whether no process and no directory of a pod is left
@@ -35,6 +36,17 @@ start_containerd() {
 	containerd --config "$dir/config.toml" --log-level warn >>"$dir/log" 2>&1 &
 	daemon=$!
 	await 20 'ctr version >/dev/null 2>&1'
+}
+import_image() {
+	fsck.erofs --extract="$dir/rootfs" "$build/share/builtin.erofs" >/dev/null 2>&1
+	umoci init --layout "$dir/oci" && umoci new --image "$dir/oci:box" &&
+		umoci unpack --image "$dir/oci:box" "$dir/bundle" >/dev/null 2>&1
+	cp -a "$dir/rootfs/." "$dir/bundle/rootfs/"
+	umoci repack --image "$dir/oci:box" "$dir/bundle" >/dev/null 2>&1
+	umoci config --image "$dir/oci:box" --config.cmd sh
+	tar -C "$dir/oci" -cf "$dir/box.tar" .
+	ctr -n "${1:-default}" images import --index-name docker.io/library/box:latest "$dir/box.tar" >"$work/out" 2>&1
+	image=$(ctr -n "${1:-default}" images list -q | head -n 1)
 }
 c() {
 	timeout 100 ctr run --runtime io.containerd.sbx.v2 "$@" >"$work/out" 2>"$work/err" </dev/null

@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The network of pods under CRI, and their ports. The cases are in cri_net.py.
+set -u
+[ "${1:-}" = inside ] || exec unshare --net --mount "$0" inside
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=containerd.sh
+. "$here/containerd.sh"
+# shellcheck source-path=SCRIPTDIR source=cri.sh
+. "$here/cri.sh"
+case $size in full) mib=100 ;; *) mib=2 ;; esac
+
+check "containerd is up, with an image" start_cri
+cri cri_net "$mib" || failed=1
+[ "$failed" = 0 ] || tail -n 30 "$dir/log" | sed 's/^/# /'
+finish

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What 72-cri.sh has containerd do: cri_cases.py SOCKET DESCRIPTORS DIRECTORY IMAGE GATEWAY.
+
+Pods, and what containers are in them. Prints "ok NAME" or "not ok NAME: why"; exits 0 when all are ok.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import grpc
+from cri_client import Streams
+from cri_pod import (EXITED, POD, RUNNING, SERVER, Container, Pod, check, cri, directory, exit_code,
+                     gateway, gone, image, section, until)
+
+# --- cases ---------------------------------------------------------------------------------------
+
+
+@section
+def processes(pod, first, second):
+    """a pod's containers"""
+    check("a pod has its address", pod.ip.startswith(gateway.rsplit(".", 1)[0] + "."), pod.status())
+    check("two containers run", first.status().state == second.status().state == RUNNING)
+    got = first.run("echo out; echo err >&2; exit 5")
+    check("exec sync: output, error and exit code", got == (5, "out\n", "err\n"), got)
+    try:
+        first.run("sleep 100", timeout=2)
+        check("exec sync: its timeout", False)
+    except grpc.RpcError as e:
+        check("exec sync: its timeout", e.code() == grpc.StatusCode.DEADLINE_EXCEEDED, e)
+    got = first.out("head -c 3000000 /dev/zero | tr '\\0' x")
+    check("exec sync: three megabytes of output", got == "x" * 3000000, len(got))
+    got = first.out("uname -r; hostname; cat /proc/1/comm"), second.out("hostname; cat /proc/1/comm")
+    check("in a guest, under the pod's host name", "-sbx\n" + pod.name in got[0] and pod.name in got[1], got)
+
+
+@section
+def shared(pod, first, second):
+    """what a pod's containers share"""
+    first.out("echo from first >/dev/shm/file; mkdir -p /tmp/own")
+    check("/dev/shm is the pod's", second.out("cat /dev/shm/file") == "from first\n")
+    check("/tmp is a container's own", second.run("ls /tmp/own")[0] == 1)
+    which = "for n in ipc uts net; do readlink /proc/self/ns/$n; done"
+    got = first.out(which), second.out(which)
+    check("so are ipc, uts and net", got[0] == got[1] and got[0].count("[") == 3, got)
+    which = "readlink /proc/self/ns/pid"
+    got = first.out(which), second.out(which)
+    check("but not their processes", got[0] != got[1] and "[" in got[0], got)
+    got = first.out("cat /etc/hosts /etc/resolv.conf")
+    check("hosts and resolv.conf are there", pod.name in got and f"nameserver {gateway}" in got and "pods.test" in got, got)
+
+
+@section
+def volumes(pod):
+    """volumes"""
+    host = f"{directory}/volume"
+    os.makedirs(host + "/..v1")
+    with open(host + "/..v1/key", "w") as f:
+        f.write("old\n")
+    os.symlink("..v1", host + "/..data")
+    os.symlink("..data/key", host + "/key")
+    writable = {"container_path": "/vol", "host_path": host}
+    one = Container(pod, "one", "exec sleep 1000", mounts=[writable])
+    two = Container(pod, "two", "exec sleep 1000", mounts=[writable, {**writable, "container_path": "/ro", "readonly": True}])
+    one.out("echo from one >/vol/file")
+    check("a volume: what one container writes, another reads", two.out("cat /vol/file") == "from one\n")
+    two.out("echo and two >>/vol/file")
+    # Each has a root of its own: for a second the guest may believe what it knew (docs/shares.md).
+    check("and the other way round", until(lambda: one.out("cat /vol/file") == "from one\nand two\n", 5))
+    with open(host + "/file") as f:
+        check("and the host", f.read() == "from one\nand two\n")
+    got = two.run("echo x >/ro/file")
+    check("a volume that is read-only", got[0] != 0 and "Read-only" in got[2], got)
+    got = one.out("cat /vol/key"), two.out("cat /ro/key")
+    check("a configuration through its links", got == ("old\n", "old\n"), got)
+    os.makedirs(host + "/..v2")
+    with open(host + "/..v2/key", "w") as f:
+        f.write("new\n")
+    os.symlink("..v2", host + "/..new")
+    os.rename(host + "/..new", host + "/..data")
+    check("and its update", until(lambda: (one.out("cat /vol/key"), two.out("cat /ro/key")) == ("new\n", "new\n"), 5))
+    for c in one, two:
+        c.stop(0)
+        c.remove()
+
+
+@section
+def identity(pod):
+    """users, rights and places"""
+    security = {"run_as_user": {"value": 1000}, "run_as_group": {"value": 1001}, "supplemental_groups": [2000, 2001],
+                "readonly_rootfs": True, "no_new_privs": True, "capabilities": {"drop_capabilities": ["ALL"]}}
+    c = Container(pod, "user", "exec sleep 1000", linux={"security_context": security}, working_dir="/tmp",
+                  envs=[{"key": "GREETING", "value": "hello there"}])
+    got = c.out("id -u; id -g; id -G; pwd; echo $GREETING; touch /x 2>&1; grep -e CapEff -e NoNewPrivs /proc/self/status")
+    want = ["1000\n1001\n", "2000 2001", "/tmp\nhello there\n", "Read-only", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"]
+    check("a user, its groups, no rights, a root that is read-only", all(w in got for w in want), got)
+    c.stop(0)
+    c.remove()
+
+
+@section
+def streams(first):
+    """exec and attach"""
+    request = {"container_id": first.id, "cmd": ["sh", "-c", "read a; echo got $a; echo bad >&2; exit 3"]}
+    s = Streams(cri.call("Exec", {**request, "stdin": True, "stdout": True, "stderr": True}).url)
+    s.send(s.STDIN, b"something\n")
+    check("exec: streams", s.wait_end() and (s.text(1), s.text(2)) == ("got something\n", "bad\n"), s.received)
+    status = json.loads(s.text(s.ERROR) or "{}")
+    check("exec: exit code", status.get("status") == "Failure" and '"3"' in s.text(s.ERROR), s.received)
+    request["cmd"] = ["sh", "-c", "tty; read a; stty size; echo done"]
+    s = Streams(cri.call("Exec", {**request, "stdin": True, "stdout": True, "tty": True}).url)
+    s.wait_text(s.STDOUT, b"/dev/pts/")
+    s.send(s.RESIZE, b'{"Width":101,"Height":33}')
+    time.sleep(1)
+    s.send(s.STDIN, b"\n")
+    check("exec: a terminal of the right size", s.wait_text(s.STDOUT, b"33 101") and s.wait_end(), s.received)
+
+
+@section
+def attach(pod):
+    """attach"""
+    talker = Container(pod, "talker", "while read a; do echo said $a; done; echo over", stdin=True)
+    s = Streams(cri.call("Attach", {"container_id": talker.id, "stdin": True, "stdout": True, "stderr": True}).url)
+    s.send(s.STDIN, b"one\n")
+    check("attach: there and back", s.wait_text(s.STDOUT, b"said one\n"), s.received)
+    s.close()
+    s = Streams(cri.call("Attach", {"container_id": talker.id, "stdin": True, "stdout": True}).url)
+    s.send(s.STDIN, b"two\n")
+    check("attach: a second time", s.wait_text(s.STDOUT, b"said two\n"), s.received)
+    s.close()
+    check("attach: what it said is in the log too", ("stdout", "said one") in talker.logged(), talker.logged())
+    talker.stop()
+    talker.remove()
+    terminal = Container(pod, "terminal", "tty; while read a; do stty size; done", stdin=True, tty=True)
+    s = Streams(cri.call("Attach", {"container_id": terminal.id, "stdin": True, "stdout": True, "tty": True}).url)
+    s.send(s.RESIZE, b'{"Width":99,"Height":44}')
+    time.sleep(1)
+    s.send(s.STDIN, b"\n")
+    check("attach: a container's terminal", s.wait_text(s.STDOUT, b"44 99"), s.received)
+    s.close()
+    terminal.stop()
+    terminal.remove()
+
+
+@section
+def logs(first):
+    """logs"""
+    lines = first.logged()
+    check("logs: by stream", ("stdout", "up") in lines and ("stderr", "and about") in lines, lines)
+    os.rename(first.log, first.log + ".1")
+    cri.call("ReopenContainerLog", {"container_id": first.id})
+    first.out("echo rotated >/proc/1/fd/1")
+    check("logs: reopened", first.logged() == [("stdout", "rotated")], first.logged())
+
+
+@section
+def stats_and_update(pod, first):
+    """stats and update"""
+    cpu = cri.call("ContainerStats", {"container_id": first.id}).stats.cpu.usage_core_nano_seconds.value
+    first.out("i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done")
+    stats = cri.call("ContainerStats", {"container_id": first.id}).stats
+    check("stats: the container's", stats.cpu.usage_core_nano_seconds.value > cpu and stats.memory.working_set_bytes.value, stats)
+    check("stats: of all", len(cri.call("ListContainerStats", {"filter": {"pod_sandbox_id": pod.id}}).stats) == 2)
+    linux = cri.call("PodSandboxStats", {"pod_sandbox_id": pod.id}).stats.linux
+    check("stats: the pod's", linux.process.process_count.value >= 2 and linux.network.default_interface.name == "eth0", linux)
+    limits = {"memory_limit_in_bytes": 50 << 20, "cpu_period": 100000, "cpu_quota": 50000, "cpu_shares": 512}
+    cri.call("UpdateContainerResources", {"container_id": first.id, "linux": limits})
+    got = first.out("cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max")
+    check("update", got == f"{50 << 20}\n50000 100000\n", got)
+
+
+@section
+def ends(pod):
+    """how containers end"""
+    file = f"{directory}/termination"
+    open(file, "w").close()
+    mount = {"container_path": "/dev/termination-log", "host_path": file}
+    c = Container(pod, "ends", "echo last words >/dev/termination-log; exit 9", mounts=[mount])
+    check("an exit code", c.ended() and c.status().exit_code == 9 and c.status().reason == "Error", c.status())
+    with open(file) as f:
+        check("and its termination log", f.read() == "last words\n")
+    c.remove()
+    limit = {"resources": {"memory_limit_in_bytes": 32 << 20}}
+    c = Container(pod, "hungry", "head -c 100m /dev/zero | tail", linux=limit)
+    check("an OOM kill is the container's", c.ended() and until(lambda: c.status().reason == "OOMKilled"), c.status())
+    c.remove()
+    c = Container(pod, "deaf", "trap '' TERM; while :; do sleep 1; done")
+    time.sleep(1)
+    begin = time.monotonic()
+    c.stop(2)
+    took = time.monotonic() - begin
+    check("stop: TERM, then KILL", c.status().exit_code == 137 and took >= 2, (took, c.status()))
+    c.remove()
+    c = Container(pod, "never", "true", start=False)
+    c.remove()
+    try:
+        c = Container(pod, "missing", "true", start=False, args=[])
+        c.remove()
+        c = Container(pod, "missing", "true", start=False, command=["/no/such/program"])
+        c.start()
+        check("a program that is not there", False)
+    except grpc.RpcError as e:
+        check("a program that is not there", "no such" in e.details().lower(), e.details())
+    check("and what that leaves", c.status().exit_code in (127, 128), c.status())
+    c.remove()
+
+
+@section
+def restarted(first):
+    """containerd's restart"""
+    subprocess.run(["pkill", "-9", "-x", "containerd"], check=True)
+    with open(directory + "/log", "a") as log:
+        config = directory + "/config.toml"
+        subprocess.Popen(["containerd", "--config", config, "--log-level", "warn"], stdout=log, stderr=log)
+    check("a restart of containerd", cri.wait_ready(60))
+    check("leaves containers running", first.status().state == RUNNING)
+    check("and at hand", first.out("echo here") == "here\n")
+    first.out("echo and heard >/proc/1/fd/1")
+    check("and their output in the log", until(lambda: ("stdout", "and heard") in first.logged()), first.logged())
+
+
+@section
+def privileged_pod():
+    """a privileged pod"""
+    pod = Pod("d", privileged=True)
+    c = Container(pod, "one", "exec sleep 1000", linux={"security_context": {"privileged": True}})
+    got = c.run("mount -t tmpfs tmpfs /mnt && echo mounted; echo 1 >/proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward")
+    check("a privileged container may mount, and set what is the guest's", got[1] == "mounted\n1\n", got)
+    pod.stop()
+    pod.remove()
+
+
+@section
+def other_pods():
+    """a pod with one pid namespace"""
+    pod = Pod("c", pid=POD, resources={"memory_limit_in_bytes": 128 << 20, "cpu_period": 100000, "cpu_quota": 100000})
+    one = Container(pod, "one", "exec sleep 1234", pid=POD)
+    two = Container(pod, "two", "exec sleep 2345", pid=POD)
+    got = one.out("ps")
+    check("a pod with one pid namespace", "sleep 1234" in got and "sleep 2345" in got, got)
+    got = int(re.search(r"MemTotal: *(\d+)", one.out("cat /proc/meminfo"))[1])
+    check("its machine is of the pod's size", 150 << 10 < got < 224 << 10, got)
+    two.stop(0)
+    check("one container's end is not another's", one.status().state == RUNNING and one.out("echo yes") == "yes\n")
+    pod.stop()
+    pod.remove()
+
+
+def main():
+    check("CRI is ready", cri.wait_ready(60))
+    check("the image is there", bool(cri.call("ImageStatus", {"image": {"image": image}}, "ImageService").image.id))
+    a = Pod("a")
+    in_a, beside_a = Container(a, "first", SERVER), Container(a, "second", SERVER)
+    processes(a, in_a, beside_a)
+    shared(a, in_a, beside_a)
+    logs(in_a)
+    stats_and_update(a, in_a)
+    streams(in_a)
+    attach(a)
+    volumes(a)
+    identity(a)
+    ends(a)
+    restarted(in_a)
+    in_a.stop(0)
+    check("a stopped container", in_a.status().state == EXITED and in_a.status().exit_code == 137, in_a.status())
+    in_a.remove()
+    a.stop()
+    check("a stopped pod", a.status().state == 1, a.status())
+    a.remove()
+    other_pods()
+    privileged_pod()
+    check("nothing is left", until(lambda: not gone(a), 10), gone(a))
+    return exit_code()
+
+
+try:
+    sys.exit(main())
+except grpc.RpcError as e:
+    print(f"not ok CRI: {e.code()} {e.details()}")
+    sys.exit(1)
