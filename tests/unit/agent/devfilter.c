@@ -25,8 +25,16 @@ static uint64_t alu(uint8_t op, uint64_t a, uint64_t b)
 		return b;
 	case BPF_AND:
 		return a & b;
+	case BPF_OR:
+		return a | b;
+	case BPF_XOR:
+		return a ^ b;
+	case BPF_ADD:
+		return a + b;
 	case BPF_RSH:
 		return a >> b;
+	case BPF_MUL:
+		return a * b;
 	}
 	cr_assert_fail("no such operation: %#x", op);
 	return 0;
@@ -55,14 +63,12 @@ static uint64_t interpret(const struct devfilter *f, const struct bpf_cgroup_dev
 		case BPF_ALU64:
 			reg[i->dst_reg] = alu(BPF_OP(i->code), reg[i->dst_reg], operand);
 			break;
-		case BPF_JMP32:
-			cr_assert(i->off >= 0, "a jump back");
-			if ((BPF_OP(i->code) == BPF_JEQ) ==
-			    ((uint32_t)reg[i->dst_reg] == (uint32_t)operand))
-				pc += (size_t)i->off;
+		case BPF_ALU:
+			cr_assert_eq(BPF_OP(i->code), BPF_XOR);
+			reg[i->dst_reg] = (uint32_t)(reg[i->dst_reg] ^ operand);
 			break;
 		case BPF_JMP:
-			cr_assert_eq(BPF_OP(i->code), BPF_EXIT);
+			cr_assert_eq(BPF_OP(i->code), BPF_EXIT, "no jumps");
 			return reg[0];
 		default:
 			cr_assert_fail("no such class: %#x", i->code);
@@ -72,10 +78,18 @@ static uint64_t interpret(const struct devfilter *f, const struct bpf_cgroup_dev
 	return 0;
 }
 
+static bool matches(const struct device_rule *r, uint32_t type, uint32_t major, uint32_t minor)
+{
+	return (!r->type || r->type == type) && (r->major == A || r->major == (int64_t)major) &&
+	       (r->minor == A || r->minor == (int64_t)minor);
+}
+
 /* Each requested bit by the last rule that covers it, without any cleverness. */
 static bool plain(const struct device_rule *rules, size_t n, uint32_t type, uint32_t major,
 		  uint32_t minor, uint32_t access)
 {
+	bool matched = false;
+
 	for (uint32_t bit = 1; bit <= 4; bit <<= 1) {
 		bool allowed = false;
 
@@ -84,15 +98,16 @@ static bool plain(const struct device_rule *rules, size_t n, uint32_t type, uint
 		for (size_t i = 0; i < n; i++) {
 			const struct device_rule *r = &rules[i];
 
-			if ((!r->type || r->type == type) &&
-			    (r->major == A || r->major == (int64_t)major) &&
-			    (r->minor == A || r->minor == (int64_t)minor) && (r->access & bit))
+			if (matches(r, type, major, minor) && (r->access & bit))
 				allowed = r->allow;
 		}
 		if (!allowed)
 			return false;
 	}
-	return true;
+	/* No bit at all is asked for of a device that some rule allows. */
+	for (size_t i = 0; i < n; i++)
+		matched |= rules[i].allow && matches(&rules[i], type, major, minor);
+	return matched;
 }
 
 static void compare(const struct device_rule *rules, size_t n)
@@ -104,7 +119,7 @@ static void compare(const struct device_rule *rules, size_t n)
 	for (uint32_t type = 1; type <= 2; type++) {
 		for (uint32_t major = 0; major < 4; major++) {
 			for (uint32_t minor = 0; minor < 4; minor++) {
-				for (uint32_t access = 1; access < 8; access++) {
+				for (uint32_t access = 0; access < 8; access++) {
 					struct bpf_cgroup_dev_ctx ctx = {
 						.access_type = access << 16 | type,
 						.major = major,
