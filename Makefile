@@ -31,7 +31,8 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(
 
 rooms    := common vmm agent shim
 programs := sbx-vmm sbx-share sbx-agent containerd-shim-sbx-v2 sbx sbx-oci
-mains    := vmm/main.c vmm/share_main.c agent/main.c shim/shim_main.c shim/cli_main.c shim/oci_main.c
+mains    := vmm/main.c vmm/share_main.c agent/main.c shim/shim_main.c shim/cli_main.c shim/oci_main.c \
+	shim/seccomp_main.c
 main_of   = $(B)/obj/$(patsubst %.c,%.o,$(1))
 protos   := $(patsubst proto/%.proto,%,$(wildcard proto/*.proto))
 objs      = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(mains),$(wildcard $(1)/*.c)))
@@ -45,7 +46,7 @@ deps_of   = $(wildcard $(1:.o=.d))
 
 all: programs share ## programs in build/bin; guest kernel, initramfs, built-in image in build/share
 programs: $(addprefix $(B)/bin/,$(programs))
-share: $(addprefix $(B)/share/,vmlinux initramfs.cpio builtin.erofs seccomp.json)
+share: $(addprefix $(B)/share/,vmlinux initramfs.cpio builtin.erofs seccomp.json seccomp.bpf)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -131,6 +132,12 @@ $(B)/share/initramfs.cpio: $(B)/bin/sbx-agent rootfs/mkinitramfs
 $(B)/share/seccomp.json: shim/seccomp.json
 	@mkdir -p $(@D)
 	cp $< $@
+# Compiling it takes 4 ms, which `sbx run` need not spend each time.
+$(B)/share/seccomp.bpf: $(B)/tools/sbx-seccomp shim/seccomp.json
+	@mkdir -p $(@D)
+	$^ $@
+$(B)/tools/sbx-seccomp: $(call main_of,shim/seccomp_main.c) $(B)/libshim.a $(base)
+	$(link) $(LIBS_shim)
 build/share/builtin.erofs: rootfs/mkbuiltin $(wildcard rootfs/builtin/*)
 	rootfs/mkbuiltin $@
 
@@ -242,7 +249,7 @@ sharedir := $(DESTDIR)$(PREFIX)/share/sbx
 install: all ## into PREFIX (DESTDIR is honoured)
 	install -d $(bindir) $(sharedir)
 	install -m 755 $(addprefix build/bin/,$(filter-out sbx-agent,$(programs))) $(bindir)
-	install -m 644 $(addprefix build/share/,vmlinux initramfs.cpio builtin.erofs seccomp.json) $(sharedir)
+	install -m 644 $(addprefix build/share/,vmlinux initramfs.cpio builtin.erofs seccomp.json seccomp.bpf) $(sharedir)
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(bindir)/,$(filter-out sbx-agent,$(programs)))
 	rm -rf $(sharedir)

@@ -30,6 +30,8 @@
 #include "shim/host_mount.h"
 #include "shim/image.h"
 #include "shim/namespace.h"
+#include "shim/places.h"
+#include "shim/seccomp_ready.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "shim/spec_guest.h"
@@ -95,6 +97,18 @@ static const char *stands_for(pid_t pid, void *data)
 	return id ? memcpy(id, other->id, size) : NULL;
 }
 
+/* NULL: there is none, and each profile will be compiled. */
+static char *read_ready_seccomp(size_t *ret_size)
+{
+	_cleanup_free_ char *path = NULL;
+	char *data = NULL;
+
+	if (places_find_share(SECCOMP_READY_FILE, &path, NULL) < 0 ||
+	    io_read_file(AT_FDCWD, path, SECCOMP_READY_MAX, &data, ret_size) < 0)
+		return NULL;
+	return data;
+}
+
 static int read_bundle(struct container *container, struct err *err)
 {
 	struct namespace_scope scope = {
@@ -102,8 +116,8 @@ static int read_bundle(struct container *container, struct err *err)
 		.find = stands_for,
 		.data = container,
 	};
-	_cleanup_free_ char *path = NULL, *text = NULL;
-	size_t size;
+	_cleanup_free_ char *path = NULL, *text = NULL, *ready = NULL;
+	size_t size, ready_size = 0;
 	int r;
 
 	if (container->bundle[0] != '/' || asprintf(&path, "%s/config.json", container->bundle) < 0)
@@ -128,7 +142,10 @@ static int read_bundle(struct container *container, struct err *err)
 	container->spec->bundle = container->bundle;
 	container->spec->resolve_namespace = namespace_resolve;
 	container->spec->resolve_data = &scope;
+	ready = read_ready_seccomp(&ready_size);
+	container->spec->ready_seccomp = bytes_of((const uint8_t *)ready, ready_size);
 	r = spec_guest_build(container->spec, &container->guest_spec, err);
+	container->spec->ready_seccomp = bytes_of(NULL, 0);
 	container->spec->resolve_data = NULL;
 	container_log_notes(container->spec);
 	return r;

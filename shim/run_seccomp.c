@@ -130,12 +130,10 @@ static int keep_architectures(json_t *profile, struct err *err)
 	return 0;
 }
 
-/* By the shim's own reader and compiler, around a process that is not to run. */
-static int check(json_t *profile, struct err *err)
+int run_seccomp_compile(json_t *profile, struct spec **ret_spec, Spec__Spec **ret, struct err *err)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
 	_cleanup_free_ char *text = NULL;
-	Spec__Spec *guest;
 	json_t *config = json_pack("{s:s,s:{s:s,s:[s]},s:{s:O}}", "ociVersion", "1.2.0", "process",
 				   "cwd", "/", "args", "x", "linux", "seccomp", profile);
 	int r;
@@ -145,7 +143,19 @@ static int check(json_t *profile, struct err *err)
 	if (!text)
 		return err_set(err, ENOMEM, "out of memory");
 	r = spec_parse(text, strlen(text), &spec, err);
-	return r < 0 ? r : spec_guest_build(spec, &guest, err);
+	if (r == 0)
+		r = spec_guest_build(spec, ret, err);
+	if (r == 0)
+		*ret_spec = TAKE_PTR(spec);
+	return r;
+}
+
+static int check(json_t *profile, struct err *err)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Spec *guest;
+
+	return run_seccomp_compile(profile, &spec, &guest, err);
 }
 
 int run_seccomp_parse(const char *text, size_t size, run_seccomp_has_cap has_cap, const void *data,

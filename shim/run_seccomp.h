@@ -11,6 +11,9 @@
 #include <stdbool.h>
 
 #include "common/err.h"
+#include "spec.pb-c.h"
+
+struct spec;
 
 #define RUN_SECCOMP_MAX_BYTES (1u << 20)
 
@@ -23,5 +26,8 @@ typedef bool (*run_seccomp_has_cap)(const char *name, const void *data);
  */
 int run_seccomp_parse(const char *text, size_t size, run_seccomp_has_cap has_cap, const void *data,
 		      bool judge, json_t **ret, struct err *err);
+
+/* By the shim's own reader and compiler, around a process that is not to run. *ret is in *ret_spec. */
+int run_seccomp_compile(json_t *profile, struct spec **ret_spec, Spec__Spec **ret, struct err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef SHIM_SPEC_H
 #define SHIM_SPEC_H
 
+#include "common/bytes.h"
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "shim/json_bind.h"
@@ -234,8 +235,9 @@ struct spec {
 	/* Set between parsing and building; NULL: every path is refused. */
 	spec_namespace_fn resolve_namespace;
 	void *resolve_data;
-	const char *id, *bundle;   /* of the container, for what hooks are told */
-	struct spec_shares shares; /* of spec_guest_build() */
+	struct bytes ready_seccomp; /* the file of seccomp_ready.h, or empty */
+	const char *id, *bundle;    /* of the container, for what hooks are told */
+	struct spec_shares shares;  /* of spec_guest_build() */
 	/* Capabilities that nobody knows, of spec_guest_build_process(): those are not granted. */
 	const char *unknown_caps[SPEC_MAX_UNKNOWN_CAPS];
 	size_t n_unknown_caps;
