@@ -38,6 +38,15 @@ void device_table_plan(struct device_table *table, const struct device_choice *c
 		add_virtio(table, DEVICE_FS, 0, place);
 }
 
+uint32_t device_table_lines(const struct device_table *table)
+{
+	uint32_t lines = 0;
+
+	for (unsigned i = 0; i < table->n; i++)
+		lines |= 1u << table->slots[i].gsi;
+	return lines;
+}
+
 int device_table_cmdline(const struct device_table *table, char *buf, size_t size)
 {
 	size_t at = 0;

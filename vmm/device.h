@@ -66,6 +66,9 @@ struct device_choice {
 /* Pure. */
 void device_table_plan(struct device_table *table, const struct device_choice *choice);
 
+/* A bit for each interrupt line of the table. */
+uint32_t device_table_lines(const struct device_table *table);
+
 /* The virtio devices as kernel parameters, each with a blank before it. -ENOSPC, or the length. */
 int device_table_cmdline(const struct device_table *table, char *buf, size_t size);
 

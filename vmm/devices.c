@@ -10,6 +10,7 @@
 #include "vmm/blk_io.h"
 #include "vmm/device.h"
 #include "vmm/i8042.h"
+#include "vmm/ioapic.h"
 #include "vmm/virtio.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/virtio_fs.h"
@@ -18,6 +19,7 @@
 #include "vmm/virtio_rng.h"
 #include "vmm/virtio_vsock.h"
 #include "vmm/vm.h"
+#include "vmm/x86_tables.h"
 
 /* Each VM's sockets are its own, so each guest may have the first address there is. */
 #define GUEST_CID 3
@@ -38,11 +40,35 @@ struct devices {
 	struct vm *vm;
 	struct loop *loop;
 	const struct devices_config *config; /* while they are created */
+	struct ioapic *ioapic;
 	struct serial *serial;
 	struct blk_io *blk_io; /* one thread for all disks, none without */
 	unsigned n;
 	struct device devices[DEVICE_MAX];
 };
+
+/* A line that cannot be routed would leave its device mute: the VM is of no use. */
+static void on_route(unsigned pin, const struct ioapic_message *message, void *data)
+{
+	struct vm *vm = data;
+	int r = vm_set_route(vm, pin, message);
+
+	if (r < 0)
+		vm_end(vm, VM_END_FAILED, "interrupt line %u: %s", pin, strerrordesc_np(-r));
+}
+
+/* With no more pins than lines: a kernel saves and restores each. */
+static int create_ioapic(struct devices *devices)
+{
+	uint32_t lines = device_table_lines(devices->config->table);
+	struct vm *vm = devices->vm;
+	int r;
+
+	r = ioapic_create(32 - (unsigned)__builtin_clz(lines), on_route, vm, &devices->ioapic);
+	if (r < 0)
+		return r;
+	return bus_add(&vm->mmio, X86_IOAPIC_GPA, IOAPIC_SIZE, &ioapic_ops, devices->ioapic);
+}
 
 static int create_serial(struct devices *devices)
 {
@@ -136,6 +162,11 @@ int devices_create(struct vm *vm, struct loop *loop, const struct devices_config
 	devices->vm = vm;
 	devices->loop = loop;
 	devices->config = config;
+	r = create_ioapic(devices);
+	if (r < 0) {
+		devices_destroy(devices);
+		return err_set_errno(err, -r, "ioapic");
+	}
 	for (unsigned i = 0; i < config->table->n && r >= 0; i++) {
 		struct device *device = &devices->devices[devices->n++];
 
@@ -162,6 +193,7 @@ void devices_destroy(struct devices *devices)
 		virtio_mmio_destroy(devices->devices[i].transport);
 	blk_io_destroy(devices->blk_io);
 	serial_destroy(devices->serial);
+	ioapic_destroy(devices->ioapic);
 	free(devices);
 }
 

@@ -160,14 +160,17 @@ static int stage_load(struct vmm *vmm, uint64_t *ret_entry, struct err *err)
 	_cleanup_strbuf_ struct strbuf cmdline = {0};
 	struct x86_boot boot = {.kernel_fd = vmm->files.kernel,
 				.initrd_fd = vmm->files.initrd,
-				.cpus = vmm->config.cpus};
+				.cpus = vmm->config.cpus,
+				.lines = device_table_lines(&vmm->table)};
 	char devices[1024];
 	int r;
 
 	r = device_table_cmdline(&vmm->table, devices, sizeof(devices));
 	/* The owner's part last: its options win, and a "--" in it hides none of ours. */
 	if (r >= 0)
-		r = strbuf_addf(&cmdline, "%s%s %s", X86_CMDLINE, devices, vmm->config.cmdline);
+		r = strbuf_addf(&cmdline, "%s%s%s %s", X86_CMDLINE,
+				vmm->config.cpus > 1 ? X86_CMDLINE_SMP : "", devices,
+				vmm->config.cmdline);
 	if (r < 0)
 		return err_set_errno(err, -r, "cmdline");
 	boot.cmdline = cmdline.data;

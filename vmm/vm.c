@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/vm.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdarg.h>
@@ -8,9 +9,13 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
+#include "vmm/ioapic.h"
+
+static_assert(VM_LINES == IOAPIC_MAX_PINS, "a pin for each line");
+
 /*
  * Intel without "unrestricted guest" needs four pages for itself. They lie between the APICs and
- * 4 GiB, which the memory map reserves.
+ * 4 GiB, where no guest has memory.
  */
 #define IDENTITY_MAP_GPA 0xfffbc000ull
 #define TSS_GPA          0xfffbd000ull
@@ -21,9 +26,10 @@ static int check_kvm(int kvm_fd, struct err *err)
 		int cap;
 		const char *name;
 	} needed[] = {
-		{KVM_CAP_IRQCHIP, "an in-kernel interrupt controller"},
+		{KVM_CAP_SPLIT_IRQCHIP, "in-kernel local APICs without an I/O APIC"},
 		{KVM_CAP_USER_MEMORY, "user memory"},
 		{KVM_CAP_IRQFD, "irqfd"},
+		{KVM_CAP_IRQ_ROUTING, "interrupt routing"},
 		{KVM_CAP_IOEVENTFD, "ioeventfd"},
 		{KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
 		{KVM_CAP_SET_TSS_ADDR, "a place for the TSS"},
@@ -46,6 +52,7 @@ static int create_vm_fd(struct vm *vm, struct err *err)
 {
 	struct kvm_enable_cap pmu_off = {.cap = KVM_CAP_PMU_CAPABILITY,
 					 .args = {KVM_PMU_CAP_DISABLE}};
+	struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {VM_LINES}};
 	uint64_t identity = IDENTITY_MAP_GPA;
 
 	do
@@ -59,9 +66,12 @@ static int create_vm_fd(struct vm *vm, struct err *err)
 		return err_set_errno(err, errno, "kvm: KVM_SET_TSS_ADDR");
 	/* Before the first vCPU. Older hosts lack it; CPUID hides the counters in any case. */
 	ioctl(vm->vm_fd, KVM_ENABLE_CAP, &pmu_off);
-	/* No PIT: kvm-clock and the APIC's deadline timer leave nothing to ask it for. */
-	if (ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
-		return err_set_errno(err, errno, "kvm: KVM_CREATE_IRQCHIP");
+	/*
+	 * The local APICs alone: of the rest the I/O APIC is ours (ioapic.h), nobody misses a PIC, and
+	 * kvm-clock and the APIC's deadline timer leave nothing to ask a PIT for.
+	 */
+	if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &split) < 0)
+		return err_set_errno(err, errno, "kvm: KVM_CAP_SPLIT_IRQCHIP");
 	return 0;
 }
 
@@ -144,6 +154,35 @@ int vm_add_irqfd(struct vm *vm, unsigned gsi, int fd)
 	struct kvm_irqfd args = {.fd = fd, .gsi = gsi};
 
 	return ioctl(vm->vm_fd, KVM_IRQFD, &args) < 0 ? -errno : 0;
+}
+
+int vm_set_route(struct vm *vm, unsigned gsi, const struct ioapic_message *message)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entries[VM_LINES];
+	} table = {0};
+
+	if (message->enabled)
+		vm->routed |= 1u << gsi;
+	else
+		vm->routed &= ~(1u << gsi);
+	vm->routes[gsi].address = message->address;
+	vm->routes[gsi].data = message->data;
+	/* KVM takes all of it at once. */
+	for (unsigned i = 0; i < VM_LINES; i++) {
+		struct kvm_irq_routing_entry *entry = &table.entries[table.head.nr];
+
+		if (!(vm->routed & 1u << i))
+			continue;
+		entry->gsi = i;
+		entry->type = KVM_IRQ_ROUTING_MSI;
+		entry->u.msi.address_lo = (uint32_t)vm->routes[i].address;
+		entry->u.msi.address_hi = (uint32_t)(vm->routes[i].address >> 32);
+		entry->u.msi.data = vm->routes[i].data;
+		table.head.nr++;
+	}
+	return ioctl(vm->vm_fd, KVM_SET_GSI_ROUTING, &table) < 0 ? -errno : 0;
 }
 
 void vm_end(struct vm *vm, enum vm_end why, const char *fmt, ...)

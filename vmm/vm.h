@@ -27,25 +27,36 @@ enum vm_end {
 	VM_END_FAILED, /* KVM cannot run this guest any further */
 };
 
+#define VM_LINES 24 /* of interrupts */
+
+struct ioapic_message;
+
 struct vm {
 	int kvm_fd, vm_fd;
 	struct memory mem;
 	struct bus mmio, pio;
+	uint32_t routed; /* lines that have a message, as routes says */
+	struct {
+		uint64_t address;
+		uint32_t data;
+	} routes[VM_LINES];
 	int end_fd; /* eventfd, readable once the VM has ended */
 	_Atomic enum vm_end end;
 	pthread_mutex_t end_lock; /* of end_text, until end is set */
 	char end_text[160];
 };
 
-/* Opens /dev/kvm's VM (kvm_fd is taken over), the in-kernel irqchip and guest memory. */
+/* Opens /dev/kvm's VM (kvm_fd is taken over), with local APICs in the kernel, and guest memory. */
 int vm_create(int kvm_fd, uint64_t memory_size, struct vm **ret, struct err *err);
 void vm_destroy(struct vm *vm);
 DEFINE_CLEANUP(struct vm, vm_destroy)
 
 /* A 4-byte guest write to gpa adds to eventfd fd instead of exiting. Where match, only of value. */
 int vm_add_ioeventfd(struct vm *vm, uint64_t gpa, unsigned len, bool match, uint32_t value, int fd);
-/* Writing to eventfd fd raises interrupt line gsi (edge). */
+/* Writing to eventfd fd raises interrupt line gsi (edge): sends the line's message, if it has one. */
 int vm_add_irqfd(struct vm *vm, unsigned gsi, int fd);
+/* Gives line gsi (below VM_LINES) its message. One call at a time; the I/O APIC's lock sees to that. */
+int vm_set_route(struct vm *vm, unsigned gsi, const struct ioapic_message *message);
 
 /* Ends the VM; the text, one line, says why. Only the first call counts. From any thread. */
 void vm_end(struct vm *vm, enum vm_end why, const char *fmt, ...)

@@ -111,8 +111,8 @@ static int load_cmdline(const struct memory *mem, const char *cmdline,
 }
 
 /* Encoded where they belong: the guest does not run yet. */
-static int put_tables(const struct memory *mem, unsigned cpus, const struct kernel_image *image,
-		      const struct x86_initrd *initrd)
+static int put_tables(const struct memory *mem, const struct x86_boot *boot,
+		      const struct kernel_image *image, const struct x86_initrd *initrd)
 {
 	/* Memory begins at 0 and is at least MEMORY_MIN_SIZE: the first MiB is there. */
 	uint8_t *low = memory_at(mem, 0, X86_HIGH_MEMORY_GPA);
@@ -121,7 +121,7 @@ static int put_tables(const struct memory *mem, unsigned cpus, const struct kern
 		return -EFAULT;
 	x86_encode_gdt((uint64_t *)(low + X86_GDT_GPA));
 	x86_encode_page_tables((uint64_t *)(low + X86_PAGE_TABLES_GPA));
-	x86_encode_mp_table(low + X86_MP_TABLE_GPA, cpus);
+	x86_encode_mp_table(low + X86_MP_TABLE_GPA, boot->cpus, boot->lines);
 	x86_encode_boot_params((struct boot_params *)(low + X86_BOOT_PARAMS_GPA), mem, image,
 			       initrd);
 	return 0;
@@ -143,7 +143,7 @@ int x86_boot_load(const struct memory *mem, const struct x86_boot *boot, uint64_
 	r = load_cmdline(mem, boot->cmdline, &image, err);
 	if (r < 0)
 		return r;
-	r = put_tables(mem, boot->cpus, &image, &initrd);
+	r = put_tables(mem, boot, &image, &initrd);
 	if (r < 0)
 		return err_set_errno(err, -r, "boot: tables");
 	*ret_entry = image.entry;

@@ -12,17 +12,21 @@
 
 /*
  * What every guest of this machine must be told: to reset through the i8042, with the mark by which
- * i8042.c tells a panic from a power-off, and to do so at once after a panic. And to start its CPUs
- * one after the other: when all of them spin for their turn, a host with fewer CPUs than the guest
- * gets nowhere (40 s and more for 32 on 2, and Linux gives up on a CPU after 10).
+ * i8042.c tells a panic from a power-off, and to do so at once after a panic.
  */
-#define X86_CMDLINE "reboot=k,panic_warm panic=-1 cpuhp.parallel=0"
+#define X86_CMDLINE "reboot=k,panic_warm panic=-1"
+/*
+ * One of several CPUs is to start after the other: when all of them spin for their turn, a host with fewer
+ * CPUs than the guest gets nowhere (40 s and more for 32 on 2, and Linux gives up on a CPU after 10).
+ */
+#define X86_CMDLINE_SMP " cpuhp.parallel=0"
 
 struct x86_boot {
 	int kernel_fd; /* a regular file or memfd, borrowed */
 	int initrd_fd; /* the same, or -1 */
 	const char *cmdline;
 	unsigned cpus;
+	uint32_t lines; /* a bit for each interrupt line in use */
 };
 
 /* *ret_entry is where x86_cpu_set_entry() is to start the boot processor. */

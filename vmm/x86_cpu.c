@@ -211,11 +211,6 @@ int x86_cpuid_supported(int kvm_fd, struct kvm_cpuid2 **ret, struct err *err)
 #define EFER_LME BIT(8)
 #define EFER_LMA BIT(10)
 
-#define LAPIC_LVT0 0x350
-#define LAPIC_LVT1 0x360
-#define LVT_NMI    0x400
-#define LVT_EXTINT 0x700
-
 static int set_msrs(int vcpu_fd, struct err *err)
 {
 	static const struct kvm_msr_entry entries[] = {
@@ -241,21 +236,6 @@ int x86_cpu_init(int vcpu_fd, const struct kvm_cpuid2 *cpuid, struct err *err)
 	if (ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid) < 0)
 		return err_set_errno(err, errno, "kvm: KVM_SET_CPUID2");
 	return set_msrs(vcpu_fd, err);
-}
-
-/* Virtual wire, as the MP table says: PIC interrupts on LINT0, NMI on LINT1. */
-static int set_lint(int vcpu_fd, struct err *err)
-{
-	struct kvm_lapic_state lapic;
-	const uint32_t lint0 = LVT_EXTINT, lint1 = LVT_NMI;
-
-	if (ioctl(vcpu_fd, KVM_GET_LAPIC, &lapic) < 0)
-		return err_set_errno(err, errno, "kvm: KVM_GET_LAPIC");
-	memcpy(lapic.regs + LAPIC_LVT0, &lint0, sizeof(lint0));
-	memcpy(lapic.regs + LAPIC_LVT1, &lint1, sizeof(lint1));
-	if (ioctl(vcpu_fd, KVM_SET_LAPIC, &lapic) < 0)
-		return err_set_errno(err, errno, "kvm: KVM_SET_LAPIC");
-	return 0;
 }
 
 int x86_cpu_set_entry(int vcpu_fd, uint64_t entry, struct err *err)
@@ -294,5 +274,5 @@ int x86_cpu_set_entry(int vcpu_fd, uint64_t entry, struct err *err)
 		return err_set_errno(err, errno, "kvm: KVM_SET_SREGS");
 	if (ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
 		return err_set_errno(err, errno, "kvm: KVM_SET_REGS");
-	return set_lint(vcpu_fd, err);
+	return 0;
 }

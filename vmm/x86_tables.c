@@ -36,6 +36,8 @@ void x86_encode_page_tables(uint64_t tables[3 * 512])
 enum mp_entry { MP_PROCESSOR, MP_BUS, MP_IOAPIC, MP_INTSRC, MP_LINTSRC };
 enum mp_int { MP_INT, MP_NMI, MP_SMI, MP_EXTINT };
 
+#define X86_LINES 32 /* as many as a mask names */
+
 #define MP_ISA_BUS    0
 #define MP_LAPIC_VER  0x14
 #define MP_IOAPIC_VER 0x11
@@ -43,8 +45,7 @@ enum mp_int { MP_INT, MP_NMI, MP_SMI, MP_EXTINT };
 #define MP_BOOT_CPU   2
 #define MP_ALL_LAPICS 0xff
 
-static_assert(MP_FLOATING_SIZE + MP_HEADER_SIZE + 20 * X86_MAX_CPUS + 8 + 8 + 8 * X86_IOAPIC_PINS +
-			      2 * 8 <=
+static_assert(MP_FLOATING_SIZE + MP_HEADER_SIZE + 20 * X86_MAX_CPUS + 8 + 8 + 8 * X86_LINES + 8 <=
 		      X86_MP_TABLE_SIZE,
 	      "the MP table holds every CPU and pin");
 
@@ -89,7 +90,7 @@ static void put_interrupt(struct bytes_out *out, enum mp_entry entry, enum mp_in
 	bytes_put_u8(out, pin);
 }
 
-static unsigned put_entries(struct bytes_out *out, unsigned cpus)
+static unsigned put_entries(struct bytes_out *out, unsigned cpus, uint32_t lines)
 {
 	const unsigned ioapic = cpus; /* ids of processors and IOAPICs share one space */
 
@@ -106,14 +107,14 @@ static unsigned put_entries(struct bytes_out *out, unsigned cpus)
 	bytes_put_u8(out, MP_ENABLED);
 	bytes_put_le32(out, X86_IOAPIC_GPA);
 
-	for (unsigned i = 0; i < X86_IOAPIC_PINS; i++)
-		put_interrupt(out, MP_INTSRC, MP_INT, i, ioapic, i);
-	put_interrupt(out, MP_LINTSRC, MP_EXTINT, 0, 0, 0);
+	for (unsigned i = 0; i < X86_LINES; i++)
+		if (lines & 1u << i)
+			put_interrupt(out, MP_INTSRC, MP_INT, i, ioapic, i);
 	put_interrupt(out, MP_LINTSRC, MP_NMI, 0, MP_ALL_LAPICS, 1);
-	return cpus + 2 + X86_IOAPIC_PINS + 2;
+	return cpus + 2 + (unsigned)__builtin_popcount(lines) + 1;
 }
 
-void x86_encode_mp_table(uint8_t table[X86_MP_TABLE_SIZE], unsigned cpus)
+void x86_encode_mp_table(uint8_t table[X86_MP_TABLE_SIZE], unsigned cpus, uint32_t lines)
 {
 	uint8_t *header = table + MP_FLOATING_SIZE;
 	struct bytes_out out = bytes_out_of(header + MP_HEADER_SIZE,
@@ -122,7 +123,7 @@ void x86_encode_mp_table(uint8_t table[X86_MP_TABLE_SIZE], unsigned cpus)
 	size_t length;
 
 	memset(table, 0, X86_MP_TABLE_SIZE);
-	n_entries = put_entries(&out, cpus);
+	n_entries = put_entries(&out, cpus, lines);
 	length = MP_HEADER_SIZE + out.at;
 
 	out = bytes_out_of(header, MP_HEADER_SIZE);

@@ -30,9 +30,8 @@
 #define X86_MP_TABLE_SIZE   1024u
 #define X86_HIGH_MEMORY_GPA 0x100000ull
 
-#define X86_IOAPIC_GPA  0xfec00000ull
-#define X86_LAPIC_GPA   0xfee00000ull
-#define X86_IOAPIC_PINS 24
+#define X86_IOAPIC_GPA 0xfec00000ull
+#define X86_LAPIC_GPA  0xfee00000ull
 
 /* As many as fit into the kilobyte of the MP table that a kernel searches. */
 #define X86_MAX_CPUS 32
@@ -47,10 +46,11 @@ void x86_encode_gdt(uint64_t gdt[X86_GDT_ENTRIES]);
 void x86_encode_page_tables(uint64_t tables[3 * 512]);
 
 /*
- * MultiProcessor Specification 1.4: cpus processors with APIC ids 0.., one IOAPIC whose 24 pins are
- * ISA lines of the same number, edge triggered. cpus is at most X86_MAX_CPUS.
+ * MultiProcessor Specification 1.4: cpus processors with APIC ids 0.., and one IOAPIC, of whose pins those
+ * in the mask lines are ISA lines of the same number, edge triggered: a kernel prepares each line that it
+ * is told of. cpus is at most X86_MAX_CPUS.
  */
-void x86_encode_mp_table(uint8_t table[X86_MP_TABLE_SIZE], unsigned cpus);
+void x86_encode_mp_table(uint8_t table[X86_MP_TABLE_SIZE], unsigned cpus, uint32_t lines);
 
 /* An initramfs's place: addr, 0 where size is 0. */
 struct x86_initrd {

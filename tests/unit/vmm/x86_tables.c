@@ -40,14 +40,15 @@ Test(x86_tables, page_tables_map_the_first_gib_onto_itself)
 }
 
 /* Walks the table as a kernel does and checks what it finds. */
-static void check_mp_table(unsigned cpus)
+static void check_mp_table(unsigned cpus, uint32_t lines)
 {
 	static const unsigned sizes[] = {20, 8, 8, 8, 8};
 	unsigned seen[5] = {0}, boot_cpus = 0, length, at;
+	uint32_t seen_lines = 0;
 	uint8_t t[X86_MP_TABLE_SIZE], *mpc = t + 16;
 
 	memset(t, 0xee, sizeof(t));
-	x86_encode_mp_table(t, cpus);
+	x86_encode_mp_table(t, cpus, lines);
 	cr_assert_arr_eq(t, "_MP_", 4);
 	cr_assert_eq(sum(t, 16), 0);
 	cr_assert_eq(t[8], 1);
@@ -65,8 +66,9 @@ static void check_mp_table(unsigned cpus)
 			boot_cpus += !!(mpc[at + 3] & 2);
 		}
 		if (mpc[at] == 3) {
-			cr_assert_eq(mpc[at + 5], seen[3] - 1, "line n");
-			cr_assert_eq(mpc[at + 7], seen[3] - 1, "is pin n");
+			cr_assert_lt(mpc[at + 5], 32);
+			seen_lines |= 1u << mpc[at + 5];
+			cr_assert_eq(mpc[at + 7], mpc[at + 5], "line n is pin n");
 			cr_assert_eq(mpc[at + 6], cpus, "of the IOAPIC, whose id no CPU has");
 		}
 	}
@@ -75,15 +77,26 @@ static void check_mp_table(unsigned cpus)
 	cr_assert_eq(seen[0], cpus);
 	cr_assert_eq(seen[1], 1);
 	cr_assert_eq(seen[2], 1);
-	cr_assert_eq(seen[3], X86_IOAPIC_PINS);
-	cr_assert_eq(seen[4], 2);
-	cr_assert_eq(le16(mpc + 34), cpus + 1 + 1 + X86_IOAPIC_PINS + 2);
+	cr_assert_eq(seen_lines, lines);
+	cr_assert_eq(seen[3], (unsigned)__builtin_popcount(lines), "each line once");
+	cr_assert_eq(seen[4], 1);
+	cr_assert_eq(le16(mpc + 34), cpus + 1 + 1 + seen[3] + 1);
 }
 
 Test(x86_tables, mp_table_for_any_number_of_cpus)
 {
 	for (unsigned cpus = 1; cpus <= X86_MAX_CPUS; cpus++)
-		check_mp_table(cpus);
+		check_mp_table(cpus, 0xf0);
+}
+
+Test(x86_tables, mp_table_for_any_lines)
+{
+	const uint32_t lines[] = {0, 1, 0x10, 0xf1, 0x800010, UINT32_MAX};
+
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		check_mp_table(1, lines[i]);
+		check_mp_table(X86_MAX_CPUS, lines[i]);
+	}
 }
 
 static uint64_t ram_of(const struct boot_params *params)
