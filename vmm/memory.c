@@ -11,8 +11,7 @@
 #include <sys/mman.h>
 
 #define PAGE       4096ull
-#define HUGE_PAGE  (2ull << 20)
-#define GUARD_SIZE HUGE_PAGE
+#define GUARD_SIZE MEMORY_HUGE_PAGE
 
 void memory_plan(struct memory *mem, uint64_t size)
 {
@@ -28,14 +27,15 @@ void memory_plan(struct memory *mem, uint64_t size)
 /* Guard, slack to reach a 2 MiB boundary (only so can huge pages be used), memory, guard. */
 static int map_region(struct memory_region *region)
 {
-	uint64_t total = region->size + 2 * GUARD_SIZE + HUGE_PAGE;
+	uint64_t total = region->size + 2 * GUARD_SIZE + MEMORY_HUGE_PAGE;
 	uintptr_t base;
 	void *p, *m;
 
 	p = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	base = ((uintptr_t)p + GUARD_SIZE + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+	base = ((uintptr_t)p + GUARD_SIZE + MEMORY_HUGE_PAGE - 1) &
+	       ~(uintptr_t)(MEMORY_HUGE_PAGE - 1);
 	m = mmap((void *)base, region->size, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	if (m == MAP_FAILED) {
@@ -90,6 +90,14 @@ void memory_destroy(struct memory *mem)
 			munmap(region->host - GUARD_SIZE, region->size + 2 * GUARD_SIZE);
 	}
 	*mem = (struct memory){0};
+}
+
+void memory_expect_sparse(const struct memory *mem, uint64_t gpa, uint64_t size)
+{
+	void *p = memory_at(mem, gpa, size);
+
+	if (p)
+		madvise(p, size, MADV_NOHUGEPAGE);
 }
 
 int memory_read(const struct memory *mem, uint64_t gpa, void *buf, size_t len)

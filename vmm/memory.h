@@ -22,6 +22,8 @@
 #define MEMORY_MIN_SIZE (32ull << 20)
 #define MEMORY_MAX_SIZE (4ull << 40)
 
+#define MEMORY_HUGE_PAGE (2ull << 20)
+
 struct memory_region {
 	uint64_t gpa;
 	uint64_t size;
@@ -42,6 +44,9 @@ void memory_plan(struct memory *mem, uint64_t size);
  */
 int memory_create(struct memory *mem, uint64_t size, struct err *err);
 void memory_destroy(struct memory *mem);
+
+/* A hint: [gpa, gpa + size) will be used here and there only, and huge pages would be wasted on it. */
+void memory_expect_sparse(const struct memory *mem, uint64_t gpa, uint64_t size);
 
 /*@ predicate region_mapped(struct memory_region *r) =
 	\valid(r->host + (0 .. r->size - 1));

@@ -9,7 +9,8 @@
 #include "vmm/kernel_image.h"
 #include "vmm/x86_tables.h"
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MIN(a, b)  ((a) < (b) ? (a) : (b))
+#define SPARSE_MAX 65536 /* each 4 KiB of it will be an exit of its own */
 
 /* Straight from the file into guest memory: nothing is copied twice. */
 static int read_at(int fd, uint64_t offset, void *to, uint64_t size)
@@ -44,6 +45,33 @@ static int file_size(int fd, const char *what, uint64_t *ret, struct err *err)
 	return 0;
 }
 
+static uint64_t overlap(const struct kernel_segment *seg, uint64_t begin, uint64_t end)
+{
+	uint64_t from = seg->gpa > begin ? seg->gpa : begin,
+		 to = MIN(seg->gpa + seg->mem_size, end);
+
+	return to > from ? to - from : 0;
+}
+
+/*
+ * Linux aligns its parts to 2 MiB, and one of them is 6 KiB long. The host has huge pages for the guest;
+ * here each would be 2 MiB of memory for a few that are touched.
+ */
+static void spare_gaps(const struct memory *mem, const struct kernel_image *image)
+{
+	const uint64_t mask = MEMORY_HUGE_PAGE - 1;
+	uint64_t gpa = (image->segments[0].gpa + mask) & ~mask;
+
+	for (; gpa + MEMORY_HUGE_PAGE <= image->end; gpa += MEMORY_HUGE_PAGE) {
+		uint64_t used = 0;
+
+		for (unsigned i = 0; i < image->n_segments; i++)
+			used += overlap(&image->segments[i], gpa, gpa + MEMORY_HUGE_PAGE);
+		if (used <= SPARSE_MAX)
+			memory_expect_sparse(mem, gpa, MEMORY_HUGE_PAGE);
+	}
+}
+
 static int load_kernel(const struct memory *mem, int fd, struct kernel_image *image,
 		       struct err *err)
 {
@@ -60,6 +88,7 @@ static int load_kernel(const struct memory *mem, int fd, struct kernel_image *im
 	r = kernel_image_parse(head, MIN(size, sizeof(head)), size, image, err);
 	if (r < 0)
 		return r;
+	spare_gaps(mem, image);
 	for (unsigned i = 0; i < image->n_segments; i++) {
 		const struct kernel_segment *seg = &image->segments[i];
 		/* Its zeros too: fresh guest memory holds nothing else. */

@@ -157,12 +157,12 @@ static_assert(offsetof(struct boot_params, hdr) == 0x1f1, "boot.rst");
 #define PROTOCOL_VERSION 0x020f
 #define LOADER_UNDEFINED 0xff
 
-enum { E820_TYPE_RAM = 1, E820_TYPE_RESERVED = 2 };
+#define E820_TYPE_RAM 1
 
-static void add_e820(struct boot_params *params, uint64_t begin, uint64_t end, uint32_t type)
+static void add_e820(struct boot_params *params, uint64_t begin, uint64_t end)
 {
 	params->e820_table[params->e820_entries++] =
-		(struct boot_e820_entry){.addr = begin, .size = end - begin, .type = type};
+		(struct boot_e820_entry){.addr = begin, .size = end - begin, .type = E820_TYPE_RAM};
 }
 
 void x86_encode_boot_params(struct boot_params *params, const struct memory *mem,
@@ -183,13 +183,11 @@ void x86_encode_boot_params(struct boot_params *params, const struct memory *mem
 	hdr->ramdisk_image = initrd->addr;
 	hdr->ramdisk_size = initrd->size;
 
-	add_e820(params, 0, X86_MP_TABLE_GPA, E820_TYPE_RAM);
-	add_e820(params, X86_MP_TABLE_GPA, X86_HIGH_MEMORY_GPA, E820_TYPE_RESERVED);
-	add_e820(params, X86_HIGH_MEMORY_GPA, mem->regions[0].size, E820_TYPE_RAM);
-	add_e820(params, MEMORY_HOLE_BEGIN, MEMORY_HOLE_END, E820_TYPE_RESERVED);
+	/* Nothing for what is no memory: Linux goes through the map a thousand times and more. */
+	add_e820(params, 0, X86_MP_TABLE_GPA);
+	add_e820(params, X86_HIGH_MEMORY_GPA, mem->regions[0].size);
 	for (unsigned i = 1; i < mem->n_regions; i++)
-		add_e820(params, mem->regions[i].gpa, mem->regions[i].gpa + mem->regions[i].size,
-			 E820_TYPE_RAM);
+		add_e820(params, mem->regions[i].gpa, mem->regions[i].gpa + mem->regions[i].size);
 }
 
 uint64_t x86_plan_initrd(const struct memory *mem, const struct kernel_image *image, uint64_t size)

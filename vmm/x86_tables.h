@@ -6,7 +6,7 @@
  *	0x01000   boot_params, the "zero page"
  *	0x02000   command line
  *	0x03000   PML4, PDPT, PD: the first GiB, identity mapped in 2 MiB pages
- *	0x9fc00   MP table; from here to 1 MiB the memory map says "reserved"
+ *	0x9fc00   MP table; from here to 1 MiB the memory map has nothing
  *	1 MiB     kernel …
  *
  * Nothing describes the machine but these: there is no firmware, no ACPI and no PCI.
