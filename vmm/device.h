@@ -6,9 +6,9 @@
  *
  *	serial   ports 0x3f8  line 4
  *	virtio   0xd0000000 + 4 KiB * i, line 5 + i:  vsock, rng, disk slots 0, 1, …, net slot,
- *	         fs
+ *	         fs, balloon
  *
- * Kinds to come (balloon, mem) find their place at the end of the table, so what is there
+ * Kinds to come (mem) find their place at the end of the table, so what is there
  * keeps its address.
  */
 #ifndef VMM_DEVICE_H
@@ -42,6 +42,7 @@ enum device_kind {
 	DEVICE_BLK,
 	DEVICE_NET,
 	DEVICE_FS,
+	DEVICE_BALLOON,
 	DEVICE_KINDS
 };
 

@@ -12,6 +12,7 @@
 #include "vmm/i8042.h"
 #include "vmm/ioapic.h"
 #include "vmm/virtio.h"
+#include "vmm/virtio_balloon.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/virtio_fs.h"
 #include "vmm/virtio_mmio.h"
@@ -25,8 +26,9 @@
 #define GUEST_CID 3
 
 static const char *const device_names[] = {
-	[DEVICE_SERIAL] = "serial", [DEVICE_VSOCK] = "vsock", [DEVICE_RNG] = "rng",
-	[DEVICE_BLK] = "blk",       [DEVICE_NET] = "net",     [DEVICE_FS] = "fs",
+	[DEVICE_SERIAL] = "serial",   [DEVICE_VSOCK] = "vsock", [DEVICE_RNG] = "rng",
+	[DEVICE_BLK] = "blk",         [DEVICE_NET] = "net",     [DEVICE_FS] = "fs",
+	[DEVICE_BALLOON] = "balloon",
 };
 static_assert(ARRAY_SIZE(device_names) == DEVICE_KINDS, "a name for each kind");
 
@@ -125,6 +127,8 @@ static int create_virtio(struct devices *devices, const struct device_slot *slot
 		return create_net(devices, slot->index, ret);
 	case DEVICE_FS:
 		return virtio_fs_create(devices->loop, ret);
+	case DEVICE_BALLOON:
+		return virtio_balloon_create(ret);
 	default:
 		return -EINVAL;
 	}

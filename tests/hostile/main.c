@@ -89,12 +89,13 @@ static unsigned find_devices(void)
 		dev->id = reg_read(dev, VIRTIO_MMIO_DEVICE_ID);
 		dev->attacked = dev->id == ID_RNG || dev->id == ID_BLK ? 0 : 1;
 		name_device(dev,
-			    dev->id == ID_NET     ? "net"
-			    : dev->id == ID_BLK   ? "blk"
-			    : dev->id == ID_RNG   ? "rng"
-			    : dev->id == ID_VSOCK ? "vsock"
-			    : dev->id == ID_FS    ? "fs"
-						  : "?",
+			    dev->id == ID_NET       ? "net"
+			    : dev->id == ID_BLK     ? "blk"
+			    : dev->id == ID_RNG     ? "rng"
+			    : dev->id == ID_VSOCK   ? "vsock"
+			    : dev->id == ID_FS      ? "fs"
+			    : dev->id == ID_BALLOON ? "balloon"
+						    : "?",
 			    dev->id == ID_BLK ? disks++ : 0);
 		n++;
 	}
