@@ -190,13 +190,20 @@ asan-vm: ## the same for sanitizer builds: the agent, sbx run, a hostile guest
 	tests/integration/run --asan 12-agent.sh 20-run.sh 90-hostile.sh
 
 # Static programs: they also run inside.
-bench_tools := $(B)/tests/bench/timed $(B)/tests/bench/first
+bench_tools := $(addprefix $(B)/tests/bench/,timed first rpc)
+$(B)/tests/bench/rpc: $(B)/obj/tests/bench/rpc.o $(B)/libshim.a $(base)
+	$(link) $(LIBS_shim)
 $(B)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
 .PHONY: bench
 bench: all $(bench_tools) ## what it costs, beside runc, crun and QEMU, in virtual time
 	tests/bench/run
+.PHONY: bench-short bench-accept
+bench-short: all $(bench_tools) ## a few of these figures, and no worse than those in the tree
+	tests/bench/gate
+bench-accept: all $(bench_tools) ## puts what is measured now in their place
+	tests/bench/gate --accept
 
 test: deps ## everything, with the budgets of a CI run
 	tests/run

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""gate.py LOG FIGURES [--accept]: no figure of LOG more than 3 % worse than in FIGURES.
+
+Times count as a multiple of the same boot's floor, which is fork+exec and crun run; memory and exits as
+they are. Figures hold for the package versions that they were measured with."""
+
+import json
+import statistics
+import sys
+
+LIMIT = 1.03
+FLOOR = [("fork and exec", "exit"), ("crun run", "up")]
+# What is gated, and the least difference that counts, in its unit: what a tick or a page may do.
+GATED = {
+    ("sbx run, built-in image", "up"): 1.0,
+    ("sbx run, built-in image", "exit"): 4.0,
+    ("sbx exec", "up"): 0.2,
+    ("sbx exec", "exit"): 0.5,
+    ("RPC", "shim to agent"): 0.005,
+    ("memory", "containerd-shim, private"): 0.02,
+    ("memory", "sbx-vmm, private"): 0.02,
+    ("memory", "guest, resident of 256"): 2.0,
+    ("exits", "sbx run, all"): 10,
+}
+
+
+def read(path):
+    figures, versions = {}, {}
+    with open(path, encoding="utf-8", errors="replace") as log:
+        for line in log:
+            parts = line.rstrip("\n").split("|")
+            if parts[0] == "version":
+                versions[parts[1]] = parts[2]
+            elif parts[0] == "figure" and len(parts) == 5:
+                figures[parts[1], parts[2]] = statistics.median(float(v) for v in parts[4].split())
+    return figures, versions
+
+
+def is_time(key):
+    return key[0].startswith("sbx ") or key[0] == "RPC"
+
+
+def normalise(figures):
+    """Times as multiples of the floor, and the floor."""
+    floor = sum(figures[key] for key in FLOOR)
+    return {key: figures[key] / floor if is_time(key) else figures[key] for key in GATED}, floor
+
+
+def accept(path, values, versions):
+    table = {"versions": versions, "figures": [[*key, round(value, 5)] for key, value in values.items()]}
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(table, out, indent=1)
+        out.write("\n")
+    print(f"{path} holds what was measured now")
+
+
+def main():
+    figures, versions = read(sys.argv[1])
+    missing = [key for key in [*GATED, *FLOOR] if key not in figures]
+    if missing:
+        sys.exit("not measured: " + "; ".join(": ".join(key) for key in missing))
+    values, floor = normalise(figures)
+    if "--accept" in sys.argv:
+        accept(sys.argv[2], values, versions)
+        return
+    with open(sys.argv[2], encoding="utf-8") as kept:
+        table = json.load(kept)
+    expected = {(name, what): value for name, what, value in table["figures"]}
+    changed = [f"{name} {table['versions'].get(name)} -> {version}" for name, version in versions.items()
+               if table["versions"].get(name) != version]
+    failed = 0
+    if changed:
+        print("not ok versions: the figures are of other packages, see them and `make bench-accept`: "
+              + ", ".join(changed))
+        failed += 1
+    for key, value in values.items():
+        slack = GATED[key] / (floor if is_time(key) else 1)
+        name = ": ".join(key)
+        if key not in expected:
+            print(f"not ok {name}: not in {sys.argv[2]}; `make bench-accept`")
+            failed += 1
+        elif value > max(expected[key] * LIMIT, expected[key] + slack):
+            print(f"not ok {name}: {value:.4g} instead of {expected[key]:.4g}, {value / expected[key] - 1:+.1%}")
+            failed += 1
+        else:
+            print(f"ok {name}: {value:.4g}, {value / expected[key] - 1:+.1%}")
+    print(f"{len(values) + bool(changed) - failed} passed, {failed} failed")
+    sys.exit(failed != 0)
+
+
+main()
