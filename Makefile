@@ -96,8 +96,11 @@ LIBS_shim   := -lprotobuf-c -ljansson -linih -lcap -lmd -lseccomp
 base := $(B)/libcommon.a $(B)/libproto.a
 link  = @mkdir -p $(@D); printf '  %-6s %s\n' LINK $@; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
+# Static: the agent, as the guest holds nothing else; the monitor, of whose start the dynamic linker was
+# half a millisecond. A sanitizer's runtime cannot be.
+STATIC ?= -static-pie
 $(B)/bin/sbx-vmm: $(call main_of,vmm/main.c) $(B)/libvmm.a $(base)
-	$(link) $(LIBS_vmm)
+	$(link) $(STATIC) $(LIBS_vmm)
 $(B)/bin/sbx-share: $(call main_of,vmm/share_main.c) $(B)/libvmm.a $(base)
 	$(link) $(LIBS_vmm)
 $(B)/bin/containerd-shim-sbx-v2: $(call main_of,shim/shim_main.c) $(B)/libshim.a $(base)
@@ -106,10 +109,8 @@ $(B)/bin/sbx: $(call main_of,shim/cli_main.c) $(B)/libshim.a $(base)
 	$(link) $(LIBS_shim)
 $(B)/bin/sbx-oci: $(call main_of,shim/oci_main.c) $(B)/libshim.a $(base)
 	$(link) $(LIBS_shim)
-# The guest holds nothing but the agent, so it is static; a sanitizer's runtime cannot be.
-AGENT_STATIC ?= -static-pie
 $(B)/bin/sbx-agent: $(call main_of,agent/main.c) $(B)/libagent.a $(base)
-	$(link) $(AGENT_STATIC) $(LIBS_agent)
+	$(link) $(STATIC) $(LIBS_agent)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -212,7 +213,7 @@ soak: all ## the full sizes; can be resumed; totals in docs/soak.md
 	tests/soak
 
 ASAN := B=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" \
-	HARDEN=-O1 AGENT_STATIC=
+	HARDEN=-O1 STATIC=
 asan: ## the unit tests under ASan and UBSan; `make $(ASAN) all` for the programs
 	$(MAKE) $(ASAN) programs check build/asan/tests/canary
 	tests/canary/run build/asan/tests/canary
@@ -221,7 +222,7 @@ $(B)/tests/canary: $(B)/obj/tests/canary/canary.o
 
 # tests/fuzz/ROOM_WHAT.c is a libFuzzer target over ROOM's library, compiled by clang.
 fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
-FUZZ := B=build/fuzz CC=clang-14 HARDEN=-O1 AGENT_STATIC= \
+FUZZ := B=build/fuzz CC=clang-14 HARDEN=-O1 STATIC= \
 	SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
 fuzz: ## every fuzz target for FUZZ_SECONDS each
 	$(MAKE) $(FUZZ) fuzzers
