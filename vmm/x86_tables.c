@@ -200,5 +200,5 @@ uint64_t x86_plan_initrd(const struct memory *mem, const struct kernel_image *im
 	size = size > UINT32_MAX ? UINT64_MAX : (size + PAGE - 1) & ~(PAGE - 1);
 	if (top < begin || size > top - begin)
 		return 0;
-	return top - size;
+	return begin;
 }

@@ -61,8 +61,8 @@ void x86_encode_boot_params(struct boot_params *params, const struct memory *mem
 			    const struct kernel_image *image, const struct x86_initrd *initrd);
 
 /*
- * The highest page-aligned place for size bytes in low memory, behind the kernel and below its
- * limit. 0 where there is none.
+ * The page-aligned place for size bytes right behind the kernel, below its limit; 0 where there is none.
+ * Not at the top, as other loaders have it: there it would be the only use of a huge page of the host's.
  */
 uint64_t x86_plan_initrd(const struct memory *mem, const struct kernel_image *image, uint64_t size);
 

@@ -134,19 +134,21 @@ Test(x86_tables, the_memory_map_holds_all_memory_but_the_tables)
 	cr_assert_eq(params.sentinel, 0);
 }
 
-Test(x86_tables, the_initramfs_goes_high_but_where_the_kernel_reaches)
+Test(x86_tables, the_initramfs_lies_behind_the_kernel)
 {
 	struct kernel_image image = {.end = 0x2345678, .initrd_max = 0x7fffffff};
 	struct memory mem;
 
 	memory_plan(&mem, 128 * MIB);
-	cr_assert_eq(x86_plan_initrd(&mem, &image, 1), 128 * MIB - 4096);
-	cr_assert_eq(x86_plan_initrd(&mem, &image, 4097), 128 * MIB - 8192);
+	cr_assert_eq(x86_plan_initrd(&mem, &image, 1), 0x2346000);
+	cr_assert_eq(x86_plan_initrd(&mem, &image, 4097), 0x2346000);
 	cr_assert_eq(x86_plan_initrd(&mem, &image, 128 * MIB - 0x2346000), 0x2346000);
 	cr_assert_eq(x86_plan_initrd(&mem, &image, 128 * MIB - 0x2346000 + 1), 0);
 	cr_assert_eq(x86_plan_initrd(&mem, &image, UINT64_MAX), 0);
 	memory_plan(&mem, 8 * GIB);
-	cr_assert_eq(x86_plan_initrd(&mem, &image, 4096), 0x7fffe000);
+	cr_assert_eq(x86_plan_initrd(&mem, &image, 4096), 0x2346000);
+	cr_assert_eq(x86_plan_initrd(&mem, &image, 0x7fffe000 + 4096 - 0x2346000), 0x2346000);
+	cr_assert_eq(x86_plan_initrd(&mem, &image, 0x7fffe000 + 4097 - 0x2346000), 0);
 	image.initrd_max = 0;
 	cr_assert_eq(x86_plan_initrd(&mem, &image, 4096), 0);
 }
