@@ -13,7 +13,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
@@ -24,6 +26,9 @@
 #include "agent/share.h"
 #include "common/cleanup.h"
 #include "common/io.h"
+
+#define CONSOLE_LEVEL        4 /* errors */
+#define SYSLOG_CONSOLE_LEVEL 8 /* syslog(2) */
 
 #define KERNEL_FS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
@@ -38,6 +43,17 @@ static const struct {
 	{"cgroup2", "/sys/fs/cgroup", "nsdelegate,memory_recursiveprot", KERNEL_FS},
 	{"tmpfs", "/run", "mode=0755,size=1m", MS_NOSUID | MS_NODEV},
 };
+
+/* The kernel was quieter until now, unless somebody asked for more. */
+static void raise_console_level(void)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+
+	if (io_read_file(AT_FDCWD, "/proc/sys/kernel/printk", 64, &text, &size) == 0 &&
+	    atoi(text) < CONSOLE_LEVEL)
+		klogctl(SYSLOG_CONSOLE_LEVEL, NULL, CONSOLE_LEVEL);
+}
 
 static int make_root(struct err *err)
 {
@@ -77,6 +93,7 @@ int early_mounts(struct err *err)
 	 * instead, of which a VM has few.
 	 */
 	io_write_value(AT_FDCWD, "/sys/kernel/rcu_expedited", "1");
+	raise_console_level();
 	return 0;
 }
 
