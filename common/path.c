@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -148,4 +149,17 @@ int path_split(const char *path, char ret_dir[PATH_MAX], char ret_name[NAME_MAX 
 	else
 		memcpy(ret_dir, ".", 2);
 	return 0;
+}
+
+static const char *fds_dir = "/proc/self/fd";
+
+void path_fds_at(const char *dir)
+{
+	fds_dir = dir;
+}
+
+const char *path_of_fd(int fd, char buf[PATH_FD_MAX])
+{
+	snprintf(buf, PATH_FD_MAX, "%s/%d", fds_dir, fd);
+	return buf;
 }

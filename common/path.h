@@ -28,6 +28,12 @@ int path_mkdirs_in_root(int rootfd, const char *path);
  */
 int path_split(const char *path, char ret_dir[PATH_MAX], char ret_name[NAME_MAX + 1]);
 
+#define PATH_FD_MAX 32
+/* The name of what fd, of this process, refers to; for calls that know no descriptors or not O_PATH's. */
+const char *path_of_fd(int fd, char buf[PATH_FD_MAX]);
+/* Where path_of_fd()'s names are, instead of "/proc/self/fd". Static. */
+void path_fds_at(const char *dir);
+
 /* True for a name that can be one path component: not empty, ".", "..", no slash, at most 255. */
 bool path_is_name(const char *name);
 

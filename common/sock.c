@@ -10,17 +10,19 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/path.h"
 
 /* A directory's descriptor stands in for its path, which may be longer than sun_path. */
 static int address(int dirfd, const char *name, struct sockaddr_un *sun)
 {
+	char dir[PATH_FD_MAX];
 	int n;
 
 	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (dirfd < 0)
 		n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s", name);
 	else
-		n = snprintf(sun->sun_path, sizeof(sun->sun_path), "/proc/self/fd/%d/%s", dirfd,
+		n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s", path_of_fd(dirfd, dir),
 			     name);
 	return n < (int)sizeof(sun->sun_path) ? 0 : -ENAMETOOLONG;
 }

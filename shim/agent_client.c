@@ -20,8 +20,6 @@
 
 #define MAX_REPLY    (64u << 10)
 #define ENTROPY_SIZE 64
-#define STRINGIZE(x) #x
-#define PORT_NAME(x) STRINGIZE(x)
 
 struct agent_client {
 	struct loop *loop;
@@ -180,9 +178,9 @@ int agent_client_create(struct loop *loop, int vsock_dirfd, const struct agent_s
 	client->network = setup->network;
 	client->listen_fd = -1;
 	client->hostname = strdup(setup->hostname);
-	r = client->hostname ? sock_listen_at(vsock_dirfd, "vsock_" PORT_NAME(PORT_AGENT), 1,
-					      &client->listen_fd)
-			     : -ENOMEM;
+	r = client->hostname
+		    ? sock_listen_at(vsock_dirfd, PORT_SOCKET(PORT_AGENT), 1, &client->listen_fd)
+		    : -ENOMEM;
 	if (r == 0)
 		r = loop_add_io(loop, client->listen_fd, EPOLLIN, on_listener, client,
 				&client->listener);

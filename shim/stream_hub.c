@@ -22,8 +22,6 @@
 #define MAX_CALLERS    64
 #define CALLER_TIME_NS (60 * 1000000000ull)
 #define ACCEPTS        16 /* a turn */
-#define STRINGIZE(x)   #x
-#define PORT_NAME(x)   STRINGIZE(x)
 
 struct stream_hub {
 	struct loop *loop;
@@ -163,7 +161,7 @@ int stream_hub_create(struct loop *loop, int vsock_dirfd, struct stream_hub **re
 	hub->listen_fd = -1;
 	list_init(&hub->waits);
 	list_init(&hub->callers);
-	r = sock_listen_at(vsock_dirfd, "vsock_" PORT_NAME(PORT_STREAM), 64, &hub->listen_fd);
+	r = sock_listen_at(vsock_dirfd, PORT_SOCKET(PORT_STREAM), 64, &hub->listen_fd);
 	if (r == 0)
 		r = loop_add_io(loop, hub->listen_fd, EPOLLIN, on_listener, hub, &hub->listener);
 	if (r < 0)

@@ -234,17 +234,17 @@ static int change_times(struct share_call *call, int fd)
 		time_of(in->valid, FATTR_ATIME, FATTR_ATIME_NOW, in->atime, in->atimensec),
 		time_of(in->valid, FATTR_MTIME, FATTR_MTIME_NOW, in->mtime, in->mtimensec),
 	};
-	char path[SHARE_FD_PATH_MAX];
+	char path[PATH_FD_MAX];
 
 	if (call->inode->type == S_IFLNK)
 		return utimensat(fd, "", times, AT_EMPTY_PATH) < 0 ? -errno : 0;
-	return utimensat(AT_FDCWD, share_fd_path(fd, path), times, 0) < 0 ? -errno : 0;
+	return utimensat(AT_FDCWD, path_of_fd(fd, path), times, 0) < 0 ? -errno : 0;
 }
 
 int share_op_setattr(struct share_call *call)
 {
 	uint32_t valid = call->req->setattr.valid;
-	char path[SHARE_FD_PATH_MAX];
+	char path[PATH_FD_MAX];
 	int fd = fd_of(call), r = 0;
 
 	if (fd < 0)
@@ -255,8 +255,7 @@ int share_op_setattr(struct share_call *call)
 	if (r == 0 && valid & FATTR_MODE) {
 		if (call->inode->type == S_IFLNK)
 			return -EOPNOTSUPP;
-		r = chmod(share_fd_path(fd, path), call->req->setattr.mode & 07777) < 0 ? -errno
-											: 0;
+		r = chmod(path_of_fd(fd, path), call->req->setattr.mode & 07777) < 0 ? -errno : 0;
 	}
 	if (r == 0 && valid & FATTR_SIZE)
 		r = change_size(call, fd);

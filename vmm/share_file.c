@@ -16,15 +16,9 @@
 #include "vmm/fs_data.h"
 #include "vmm/share_internal.h"
 
-const char *share_fd_path(int fd, char buf[SHARE_FD_PATH_MAX])
-{
-	snprintf(buf, SHARE_FD_PATH_MAX, "/proc/self/fd/%d", fd);
-	return buf;
-}
-
 int share_reopen(int path_fd, int flags)
 {
-	char path[SHARE_FD_PATH_MAX];
+	char path[PATH_FD_MAX];
 	struct stat st;
 	int fd;
 
@@ -33,7 +27,7 @@ int share_reopen(int path_fd, int flags)
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return S_ISLNK(st.st_mode) ? -ELOOP : -EPERM;
 	/* O_NONBLOCK: a lease of somebody else's makes it fail, not wait. */
-	fd = open(share_fd_path(path_fd, path), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = open(path_of_fd(path_fd, path), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -162,7 +156,7 @@ int share_op_tmpfile(struct share_call *call)
 	const struct fuse_create_in *in = &call->req->create;
 	_cleanup_close_ int path_fd = -1;
 	struct share_inode *inode;
-	char path[SHARE_FD_PATH_MAX];
+	char path[PATH_FD_MAX];
 	struct stat st;
 	int dir_fd, mode, r = access_mode(call, in->flags, &mode);
 
@@ -177,7 +171,7 @@ int share_op_tmpfile(struct share_call *call)
 	umask(in->umask & 0777);
 	/* O_EXCL forbids a name for ever, to us as to everybody. */
 	call->fd_out =
-		open(share_fd_path(dir_fd, path),
+		open(path_of_fd(dir_fd, path),
 		     mode | O_TMPFILE | O_CLOEXEC | (int)(in->flags & O_EXCL), in->mode & 07777);
 	r = call->fd_out < 0 ? -errno : 0;
 	share_creds_own();
@@ -185,7 +179,7 @@ int share_op_tmpfile(struct share_call *call)
 		return r;
 	if (fstat(call->fd_out, &st) < 0)
 		return -errno;
-	path_fd = open(share_fd_path(call->fd_out, path), O_PATH | O_CLOEXEC);
+	path_fd = open(path_of_fd(call->fd_out, path), O_PATH | O_CLOEXEC);
 	if (path_fd < 0)
 		return -errno;
 	r = reply_created(call, NULL, NULL, &st);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/list.h"
+#include "common/path.h"
 #include "vmm/fuse_proto.h"
 #include "vmm/share.h"
 #include "vmm/share_inode.h"
@@ -112,10 +113,6 @@ int share_op_tmpfile(struct share_call *call);
 
 /* Opens what an O_PATH descriptor refers to, a regular file or a directory. Returns the fd. */
 int share_reopen(int path_fd, int flags);
-
-#define SHARE_FD_PATH_MAX 32
-/* "/proc/self/fd/N": the name by which a file of which only an O_PATH descriptor is at hand goes. */
-const char *share_fd_path(int fd, char buf[SHARE_FD_PATH_MAX]);
 
 /* --- share_dir.c ---------------------------------------------------------------------------- */
 

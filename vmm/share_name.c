@@ -159,7 +159,7 @@ int share_op_link(struct share_call *call)
 {
 	struct share *share = call->share;
 	struct share_inode *what = share_inode_find(&share->inodes, call->req->link.oldnodeid);
-	char path[SHARE_FD_PATH_MAX];
+	char path[PATH_FD_MAX];
 	int from, to;
 
 	if (!what)
@@ -171,7 +171,7 @@ int share_op_link(struct share_call *call)
 	to = from < 0 ? from : open_dir(call);
 	if (to < 0)
 		return to;
-	if (linkat(AT_FDCWD, share_fd_path(from, path), to, call->req->name, AT_SYMLINK_FOLLOW) < 0)
+	if (linkat(AT_FDCWD, path_of_fd(from, path), to, call->req->name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
 	return share_reply_entry(call, to, call->req->name);
 }

@@ -19,20 +19,20 @@ static bool is_open(const struct share *share, const char *name)
 }
 
 /* The path for l*xattr(2), through the magic link: of a symbolic link, the link's own. */
-static int path_of(struct share_call *call, char buf[SHARE_FD_PATH_MAX], const char **ret)
+static int path_of(struct share_call *call, char buf[PATH_FD_MAX], const char **ret)
 {
 	int fd = share_inode_open(&call->share->inodes, call->inode);
 
 	if (fd < 0)
 		return fd;
-	*ret = share_fd_path(fd, buf);
+	*ret = path_of_fd(fd, buf);
 	return 0;
 }
 
 int share_op_setxattr(struct share_call *call)
 {
 	const struct fuse_request *req = call->req;
-	char buf[SHARE_FD_PATH_MAX];
+	char buf[PATH_FD_MAX];
 	const char *path;
 	int r;
 
@@ -67,7 +67,7 @@ static int reply_value(struct share_call *call, const void *value, size_t n)
 int share_op_getxattr(struct share_call *call)
 {
 	static __thread uint8_t value[FUSE_PROTO_MAX_VALUE];
-	char buf[SHARE_FD_PATH_MAX];
+	char buf[PATH_FD_MAX];
 	const char *path;
 	ssize_t n;
 	int r;
@@ -86,7 +86,7 @@ int share_op_getxattr(struct share_call *call)
 int share_op_listxattr(struct share_call *call)
 {
 	static __thread char names[FUSE_PROTO_MAX_VALUE];
-	char buf[SHARE_FD_PATH_MAX];
+	char buf[PATH_FD_MAX];
 	size_t kept = 0;
 	const char *path;
 	ssize_t n;
@@ -116,7 +116,7 @@ int share_op_listxattr(struct share_call *call)
 
 int share_op_removexattr(struct share_call *call)
 {
-	char buf[SHARE_FD_PATH_MAX];
+	char buf[PATH_FD_MAX];
 	const char *path;
 	int r;
 
