@@ -25,14 +25,15 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 	-Wno-unused-parameter	# callbacks have fixed signatures
 HARDEN   ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 SAN      ?=
-CPPFLAGS += -D_GNU_SOURCE -Ulinux -I. -I$(B)/proto -isystem $(HEADERS) -DSBX_VERSION='"$(VERSION)"'
+CPPFLAGS += -D_GNU_SOURCE -Ulinux -I. -I$(B)/proto -I$(B)/gen -isystem $(HEADERS) \
+	-DSBX_VERSION='"$(VERSION)"' $(if $(SAN),-DSBX_SANITIZED)
 CFLAGS   += -std=gnu17 -g $(HARDEN) $(WARN) -fPIE -ffunction-sections -fdata-sections $(SAN)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SAN)
 
 rooms    := common vmm agent shim
 programs := sbx-vmm sbx-share sbx-agent containerd-shim-sbx-v2 sbx sbx-oci
-mains    := vmm/main.c vmm/share_main.c agent/main.c shim/shim_main.c shim/cli_main.c shim/oci_main.c \
-	shim/seccomp_main.c
+mains    := vmm/main.c vmm/share_main.c vmm/seccomp_compile.c agent/main.c shim/shim_main.c shim/cli_main.c \
+	shim/oci_main.c shim/seccomp_main.c
 main_of   = $(B)/obj/$(patsubst %.c,%.o,$(1))
 protos   := $(patsubst proto/%.proto,%,$(wildcard proto/*.proto))
 objs      = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(mains),$(wildcard $(1)/*.c)))
@@ -76,6 +77,18 @@ $(B)/obj/%.o: %.c | $(HEADERS)/.done $(proto_h)
 $(B)/obj/proto/%.o: $(B)/proto/%.pb-c.c | $(proto_h)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
+
+# The lists of system calls, compiled here so that nothing has to be when a monitor starts.
+seccomp_lists := $(patsubst %,$(B)/gen/seccomp_%.inc,main vcpu worker share devices)
+$(B)/gen/seccomp_compile: vmm/seccomp_compile.c common/log.c | $(HEADERS)/.done
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 $(WARN) -I. -isystem $(HEADERS) -o $@ $^ -lseccomp
+$(B)/gen/seccomp_%.inc: vmm/seccomp_%.def $(if $(SAN),vmm/seccomp_sanitizer.def) $(B)/gen/seccomp_compile
+	$(call say,LIST,$<)
+	$(Q)$(B)/gen/seccomp_compile $* $(filter %.def,$^) >$@
+$(B)/gen/seccomp_devices.inc: vmm/seccomp_main.def
+$(B)/obj/vmm/seccomp.o: $(seccomp_lists)
 
 # Only what says its build id is rebuilt when it changes.
 $(B)/obj/common/version.o: CPPFLAGS += -DSBX_BUILD_ID='"$(BUILD_ID)"'
@@ -180,7 +193,6 @@ $(B)/tests/host_container: LIBS_common := $(LIBS_shim)
 $(B)/tests/host_events: $(patsubst %,$(B)/obj/tests/integration/events_%.o,calls judge sink)
 $(B)/tests/host_agent: $(patsubst %,$(B)/obj/tests/integration/agent_%.o,harness spec calls \
 	cases_process cases_stream cases_wall)
-
 check-vm: all $(helpers) ## the integration suite, in the test host or on usable KVM
 	tests/integration/run
 .PHONY: helpers asan-vm
@@ -243,7 +255,7 @@ fmt: ## format the sources in place
 	clang-format -i $(sources)
 fmt-check: ## fail where clang-format would change a line
 	@clang-format --dry-run -Werror $(sources)
-tidy: | $(HEADERS)/.done $(proto_h) ## clang-tidy and cppcheck
+tidy: | $(HEADERS)/.done $(proto_h) $(seccomp_lists) ## clang-tidy and cppcheck
 	.ci/tidy $(CPPFLAGS) -- $(filter %.c,$(sources))
 
 # --- the product ---------------------------------------------------------------------------------

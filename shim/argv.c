@@ -46,6 +46,7 @@ int argv_spawn(const struct argv *argv, int log_fd, pid_t *ret_pid, int *ret_pid
 		.out_fd = log_fd,
 		.err_fd = log_fd,
 		.die_with_us = true,
+		.apart = argv->apart,
 	};
 
 	if (argv->failed)

@@ -20,6 +20,7 @@ struct argv {
 	size_t n;
 	int fds[ARGV_MAX_FDS];
 	size_t n_fds;
+	bool apart; /* started as the first of a process namespace */
 	bool failed;
 };
 

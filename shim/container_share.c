@@ -77,13 +77,24 @@ static void on_added(const struct err *err, void *data)
 		container_shared(container);
 }
 
+/* Whether nothing that this pod shares, now or later, may be written. */
+static bool all_readonly(const struct container *container)
+{
+	bool readonly = container->shim->sandbox.alone;
+
+	for (size_t i = 0; i < container->shares.n; i++)
+		readonly &= container->shares.items[i].readonly;
+	return readonly;
+}
+
 static int start(struct container *container, struct err *err)
 {
 	struct sandbox *sandbox = &container->shim->sandbox;
 	int r = 0;
 
 	if (!sandbox->share)
-		r = share_create(sandbox->loop, sandbox->hv, &sandbox->share, err);
+		r = share_create(sandbox->loop, sandbox->hv, all_readonly(container),
+				 &sandbox->share, err);
 	for (size_t i = 0; i < container->shares.n && r == 0; i++) {
 		struct container_share *item = &container->shares.items[i];
 

@@ -80,8 +80,9 @@ struct hypervisor_ops {
 	/*
 	 * The owner's end of the control connection of the sbx-share that serves this VM's file
 	 * system device, which is started where that has not happened yet. Once; the caller's.
+	 * readonly: no folder will ever be anything else.
 	 */
-	int (*open_share)(struct hypervisor *hv, int *ret_fd, struct err *err);
+	int (*open_share)(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err);
 	int (*stages)(struct hypervisor *hv, hypervisor_stage stage, void *data);
 	/* The newest bytes of the guest's console, also after its end. Returns how many. */
 	size_t (*console)(struct hypervisor *hv, char *buf, size_t max);

@@ -35,6 +35,7 @@
 #include "shim/hypervisor.h"
 #include "shim/image_tool.h"
 #include "shim/places.h"
+#include "shim/share.h"
 #include "shim/spawn.h"
 
 #define QEMU_PROGRAM      "qemu-system-x86_64"
@@ -249,15 +250,27 @@ static int start_share(struct qemu *qemu, const struct hypervisor_config *config
 {
 	_cleanup_free_ char *program = NULL;
 	_cleanup_argv_ struct argv argv = {0};
+	_cleanup_close_ int dir = -1;
 	int r = places_find_program("sbx-share", &program, err);
 
 	if (r < 0)
 		return r;
+	/* As the folders it gets: with no way to the directory above. */
+	dir = share_clone(config->vsock_dir, false, false, err);
+	if (dir < 0)
+		return dir;
 	argv_add(&argv, "%s", program);
-	argv_add(&argv, "--vsock-dir=fd:%d", argv_keep(&argv, config->vsock_dirfd));
+	argv_add(&argv, "--vsock-dir=fd:%d", argv_keep(&argv, dir));
 	argv_add(&argv, "--socket=fd:%d", argv_keep(&argv, ends->vsock_back));
 	argv_add(&argv, "--fs-socket=fd:%d", argv_keep(&argv, ends->fs_back));
 	argv_add(&argv, "--control=fd:%d", argv_keep(&argv, ends->control));
+	argv.apart = true;
+	r = argv_spawn(&argv, config->log_fd, &qemu->share.pid, &qemu->share.pidfd, err);
+	if (r != -EPERM && r != -ENOSPC && r != -EINVAL)
+		return r;
+	/* Such a host is why there is this driver: it may be a container, without a right to namespaces. */
+	argv.apart = false;
+	argv_add(&argv, "--bare");
 	return argv_spawn(&argv, config->log_fd, &qemu->share.pid, &qemu->share.pidfd, err);
 }
 
@@ -375,7 +388,7 @@ static size_t qemu_console(struct hypervisor *hv, char *buf, size_t max)
 	return console_ring_tail(qemu_of(hv)->ring, buf, max);
 }
 
-static int qemu_open_share(struct hypervisor *hv, int *ret_fd, struct err *err)
+static int qemu_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err)
 {
 	struct qemu *qemu = qemu_of(hv);
 	int r;

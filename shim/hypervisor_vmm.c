@@ -6,6 +6,11 @@
  * signal when we die; we know of its end by its pidfd. A request on the control socket that is
  * answered with an error leaves the VM running.
  *
+ * It is the first of a process namespace, and makes the rest of its jail itself. Where we are root it
+ * becomes a uid of its own, which can connect to the vsock sockets in its directory and owns nothing
+ * else: our own number over UID_BASE, which lies where nobody gives out uids, so that no two pods that
+ * live have the same one and nobody needs to keep book.
+ *
  * A second child serves the pod's shared folders, see hypervisor_vmm_share.c.
  */
 #include <errno.h>
@@ -16,12 +21,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/console_ring.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/ports.h"
 #include "common/rpc.h"
 #include "shim/argv.h"
 #include "shim/host_cgroup.h"
@@ -32,6 +39,7 @@
 
 #define CONTROL_TIMEOUT_MS 10000
 #define MAX_STAGES         64
+#define UID_BASE           0x70000000u /* systemd's containers end just below */
 
 static void on_child(struct source *source, uint32_t events, void *data)
 {
@@ -103,6 +111,19 @@ static int open_kvm(void)
 	return open("/dev/kvm", O_RDWR | O_CLOEXEC);
 }
 
+/* The directory may be entered and not changed; of what is in it the sockets for the guest are given. */
+static int give_sockets(int dirfd, uid_t uid, struct err *err)
+{
+	static const char *const names[] = {PORT_SOCKET(PORT_AGENT), PORT_SOCKET(PORT_STREAM)};
+
+	if (fchmod(dirfd, 0711) < 0)
+		return err_set_errno(err, errno, "vsock directory");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (fchownat(dirfd, names[i], uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_set_errno(err, errno, "%s", names[i]);
+	return 0;
+}
+
 static void build_command(struct argv *argv, const struct hypervisor_config *config, int kvm_fd,
 			  int control_fd, int ring_fd)
 {
@@ -137,6 +158,15 @@ static int run(struct vmm *vmm, const struct hypervisor_config *config, int cont
 	if (r < 0)
 		return r;
 	argv_add(&argv, "%s", program);
+	argv.apart = true;
+	if (geteuid() == 0) {
+		uid_t uid = UID_BASE + (uid_t)getpid();
+
+		r = give_sockets(config->vsock_dirfd, uid, err);
+		if (r < 0)
+			return r;
+		argv_add(&argv, "--uid=%u", uid);
+	}
 	kvm_fd = open_kvm();
 	build_command(&argv, config, kvm_fd, control_fd, vmm->ring_fd);
 	return argv_spawn(&argv, config->log_fd, &vmm->hv.pid, &vmm->pidfd, err);

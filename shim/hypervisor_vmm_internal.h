@@ -42,6 +42,6 @@ int vmm_ask(struct vmm *vmm, const struct rpc_invocation *what, rpc_done fn,
 void vmm_on_done(const ProtobufCMessage *reply, const struct err *err, void *data);
 
 void vmm_stop(struct hypervisor *hv);
-int vmm_open_share(struct hypervisor *hv, int *ret_fd, struct err *err);
+int vmm_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err);
 
 #endif

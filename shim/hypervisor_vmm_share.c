@@ -50,7 +50,7 @@ static int attach_share(struct vmm *vmm, int fd)
 		       &(struct vmm_request){.done = on_attached, .data = vmm});
 }
 
-static int spawn_share(struct vmm *vmm, int fuse_fd, int control_fd, struct err *err)
+static int spawn_share(struct vmm *vmm, bool readonly, int fuse_fd, int control_fd, struct err *err)
 {
 	_cleanup_free_ char *program = NULL;
 	_cleanup_argv_ struct argv argv = {0};
@@ -59,8 +59,11 @@ static int spawn_share(struct vmm *vmm, int fuse_fd, int control_fd, struct err 
 	if (r < 0)
 		return r;
 	argv_add(&argv, "%s", program);
+	argv.apart = true;
 	argv_add(&argv, "--fuse=fd:%d", argv_keep(&argv, fuse_fd));
 	argv_add(&argv, "--control=fd:%d", argv_keep(&argv, control_fd));
+	if (readonly)
+		argv_add(&argv, "--readonly");
 	r = argv_spawn(&argv, vmm->log_fd, &vmm->share_pid, &vmm->share_pidfd, err);
 	if (r < 0)
 		return r;
@@ -68,7 +71,7 @@ static int spawn_share(struct vmm *vmm, int fuse_fd, int control_fd, struct err 
 	return r < 0 ? err_set_errno(err, -r, "cannot watch sbx-share") : 0;
 }
 
-int vmm_open_share(struct hypervisor *hv, int *ret_fd, struct err *err)
+int vmm_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err)
 {
 	_cleanup_close_ int device = -1, names = -1, ours = -1, theirs = -1;
 	struct vmm *vmm = vmm_of(hv);
@@ -82,7 +85,7 @@ int vmm_open_share(struct hypervisor *hv, int *ret_fd, struct err *err)
 		return err_set_errno(err, errno, "socketpair");
 	ours = pair[0];
 	theirs = pair[1];
-	r = spawn_share(vmm, names, theirs, err);
+	r = spawn_share(vmm, readonly, names, theirs, err);
 	if (r < 0)
 		return r;
 	r = attach_share(vmm, device);

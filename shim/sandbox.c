@@ -273,6 +273,7 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_config *config, 
 
 	sandbox->state = SANDBOX_DEAD; /* unless all of this works */
 	sandbox->log_fd = config->log_fd;
+	sandbox->alone = config->alone;
 	sandbox->log_start = lseek(config->log_fd, 0, SEEK_END);
 	r = make_vsock_dir(config, &vsock_dirfd, err);
 	if (r == 0)

@@ -64,6 +64,7 @@ struct sandbox {
 	int log_fd;      /* borrowed */
 	off_t log_start; /* what it held before the VM's start */
 	bool agent_lost;
+	bool alone; /* there will be one container only */
 };
 
 void sandbox_init(struct sandbox *sandbox, struct loop *loop, const struct sandbox_events *events);

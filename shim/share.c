@@ -2,10 +2,7 @@
 #include "shim/share.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 
 #include "common/log.h"
 #include "common/rpc.h"
@@ -17,40 +14,6 @@
 struct share {
 	struct rpc_conn *conn; /* NULL: it is gone */
 };
-
-/*
- * A detached mount of its own: without the mounts beneath it unless asked for, read-only in the
- * kernel's eyes too, and no hindrance to whoever unmounts the original. Needs root; without it the
- * folder itself has to do, and sbx-share alone keeps it read-only.
- */
-static int clone_mount(const char *path, bool readonly, bool recursive)
-{
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-	_cleanup_close_ int fd =
-		open_tree(AT_FDCWD, path, flags | (recursive ? (unsigned int)AT_RECURSIVE : 0));
-
-	if (fd < 0)
-		return -errno;
-	if (readonly && mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
-				      sizeof(attr)) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
-int share_clone(const char *path, bool readonly, bool recursive, struct err *err)
-{
-	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
-	struct stat st;
-	int clone;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set_errno(err, errno, "%s", path);
-	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-		return err_set(err, EINVAL, "%s: neither a directory nor a regular file", path);
-	clone = clone_mount(path, readonly, recursive);
-	return clone < 0 ? TAKE_FD(fd) : clone;
-}
 
 static void on_close(struct rpc_conn *conn, int why, void *data)
 {
@@ -67,7 +30,8 @@ static void on_hello(const ProtobufCMessage *reply, const struct err *err, void 
 		log_error("%s", err->msg);
 }
 
-int share_create(struct loop *loop, struct hypervisor *hv, struct share **ret, struct err *err)
+int share_create(struct loop *loop, struct hypervisor *hv, bool readonly, struct share **ret,
+		 struct err *err)
 {
 	_cleanup_(share_destroy_p) struct share *share = calloc(1, sizeof(*share));
 	const struct rpc_config config = {.data = share, .on_close = on_close, .role = "shim"};
@@ -75,7 +39,7 @@ int share_create(struct loop *loop, struct hypervisor *hv, struct share **ret, s
 
 	if (!share)
 		return err_set(err, ENOMEM, "out of memory");
-	r = hv->ops->open_share(hv, &fd, err);
+	r = hv->ops->open_share(hv, readonly, &fd, err);
 	if (r < 0)
 		return r;
 	r = rpc_conn_create(loop, fd, &config, &share->conn);

@@ -22,8 +22,9 @@ typedef void (*share_done)(const struct err *err, void *data);
  * and without them otherwise, as far as our rights go. Returns the fd. */
 int share_clone(const char *path, bool readonly, bool recursive, struct err *err);
 
-/* Starts sbx-share where it does not run yet. */
-int share_create(struct loop *loop, struct hypervisor *hv, struct share **ret, struct err *err);
+/* Starts sbx-share where it does not run yet. readonly: every folder will be. */
+int share_create(struct loop *loop, struct hypervisor *hv, bool readonly, struct share **ret,
+		 struct err *err);
 /* Fails what is under way. */
 void share_destroy(struct share *share);
 DEFINE_CLEANUP(struct share, share_destroy)

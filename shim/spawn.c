@@ -12,8 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/apart.h"
 #include "common/cleanup.h"
 #include "common/io.h"
+
+#define ENVIRONMENT_MAX 32
 
 /* Each out of the others' way first: any of them may have a number that another is to get. */
 static int pass_fds(const struct spawn *spawn)
@@ -34,10 +37,29 @@ static int pass_fds(const struct spawn *spawn)
 	return 0;
 }
 
+/* Of ours: where sbx is told to have its places, and what sanitizers are told by tests. */
+static char *const *environment_apart(char *kept[ENVIRONMENT_MAX])
+{
+	static const char *const prefixes[] = {"SBX_",
+					       "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
+	size_t n = 0;
+
+	for (char **entry = environ; *entry && n < ENVIRONMENT_MAX - 1; entry++)
+		for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+			if (strncmp(*entry, prefixes[i], strlen(prefixes[i])) == 0) {
+				kept[n++] = *entry;
+				break;
+			}
+	kept[n] = NULL;
+	return kept;
+}
+
 /* Between fork and exec. Returns -errno; the success does not return. */
-static int run_child(const struct spawn *spawn, pid_t parent)
+static int run_child(const struct spawn *spawn, const struct apart *apart, pid_t parent)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char *const *envp = spawn->envp ? (char *const *)spawn->envp : environ;
+	char *kept[ENVIRONMENT_MAX];
 	sigset_t none;
 	int r;
 
@@ -46,11 +68,19 @@ static int run_child(const struct spawn *spawn, pid_t parent)
 	signal(SIGPIPE, SIG_DFL);
 	if (null_fd < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return -errno;
+	if (spawn->apart) {
+		r = apart_begin(apart);
+		if (r < 0)
+			return r;
+	}
 	if (spawn->die_with_us) {
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 			return -errno;
-		/* The parent may have died before the call above. */
-		if (getppid() != parent)
+		/*
+		 * The parent may have died before the call above. Who is apart sees none; it has a
+		 * socket of ours, whose end it does see.
+		 */
+		if (!spawn->apart && getppid() != parent)
 			return -ESRCH;
 	}
 	if (dup2(spawn->in_fd > 0 ? spawn->in_fd : null_fd, 0) < 0 ||
@@ -66,8 +96,9 @@ static int run_child(const struct spawn *spawn, pid_t parent)
 	r = pass_fds(spawn);
 	if (r < 0)
 		return r;
-	execve(spawn->path ? spawn->path : spawn->argv[0], (char *const *)spawn->argv,
-	       spawn->envp ? (char *const *)spawn->envp : environ);
+	if (spawn->apart && !spawn->envp)
+		envp = environment_apart(kept);
+	execve(spawn->path ? spawn->path : spawn->argv[0], (char *const *)spawn->argv, envp);
 	return -errno;
 }
 
@@ -76,19 +107,21 @@ int spawn_start(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd, struc
 	_cleanup_close_ int report = -1, report_w = -1;
 	_cleanup_close_ int pidfd = -1;
 	pid_t parent = getpid(), pid;
+	struct apart apart;
 	int pipefd[2], r;
 
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_set_errno(err, errno, "cannot make a pipe");
 	report = pipefd[0];
 	report_w = pipefd[1];
-	pid = fork();
+	pid = spawn->apart ? apart_fork(&apart) : fork();
 	if (pid < 0)
-		return err_set_errno(err, errno, "cannot fork");
+		return err_set_errno(err, errno, "cannot %s",
+				     spawn->apart ? "make a process namespace" : "fork");
 	if (pid == 0) {
 		if (spawn->n_pass)
 			report_w = fcntl(report_w, F_DUPFD_CLOEXEC, 3 + SPAWN_MAX_PASS);
-		r = run_child(spawn, parent);
+		r = run_child(spawn, &apart, parent);
 		_exit(io_write_full(report_w, &r, sizeof(r)) < 0 ? 126 : 127);
 	}
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

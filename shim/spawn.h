@@ -22,6 +22,11 @@ struct spawn {
 	const int *pass;    /* become 3, 4 … in the child, at most SPAWN_MAX_PASS */
 	size_t n_pass;
 	bool die_with_us; /* SIGKILL at our death */
+	/*
+	 * The first of a process namespace (common/apart.h), without most of our environment: it is to
+	 * know nothing that a guest may not.
+	 */
+	bool apart;
 };
 
 /* Returns after the exec, whose failure is an error here. *ret_pidfd is the caller's. */

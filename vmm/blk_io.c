@@ -23,6 +23,7 @@ struct blk_io {
 	int done_fd;
 	struct source *done_source;
 	pthread_t thread;
+	bool started;
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t work;  /* something is queued, or stop */
@@ -136,7 +137,6 @@ static void *worker(void *data)
 {
 	struct blk_io *io = data;
 
-	pthread_setname_np(pthread_self(), "blk");
 	pthread_mutex_lock(&io->lock);
 	for (;;) {
 		struct blk_req *req;
@@ -279,14 +279,20 @@ int blk_io_create(struct loop *loop, struct blk_io **ret)
 	if (!r)
 		r = loop_add_io(loop, io->done_fd, EPOLLIN | EPOLLET, on_done, io,
 				&io->done_source);
-	if (!r)
-		r = thread_start(&io->thread, worker, io);
 	if (r < 0) {
 		finish(io);
 		return r;
 	}
 	*ret = io;
 	return 0;
+}
+
+int blk_io_start(struct blk_io *io)
+{
+	int r = thread_start(&io->thread, "blk", SECCOMP_WORKER, worker, io);
+
+	io->started = r == 0;
+	return r;
 }
 
 void blk_io_destroy(struct blk_io *io)
@@ -297,6 +303,7 @@ void blk_io_destroy(struct blk_io *io)
 	io->stop = true;
 	pthread_cond_signal(&io->work);
 	pthread_mutex_unlock(&io->lock);
-	pthread_join(io->thread, NULL);
+	if (io->started)
+		pthread_join(io->thread, NULL);
 	finish(io);
 }

@@ -50,8 +50,10 @@ struct blk_req {
 	int result; /* 0 or -errno; -ECANCELED where it was never begun */
 };
 
-/* loop is borrowed; the thread starts now. */
+/* loop is borrowed. */
 int blk_io_create(struct loop *loop, struct blk_io **ret);
+/* Starts the thread, without which requests wait. 0 or -errno. */
+int blk_io_start(struct blk_io *io);
 /* Every owner must have cancelled. */
 void blk_io_destroy(struct blk_io *io);
 DEFINE_CLEANUP(struct blk_io, blk_io_destroy)

@@ -17,7 +17,7 @@
 struct raw {
 	const char *kvm, *kernel, *initrd, *cmdline, *vsock_dir, *control, *console_ring,
 		*console_file;
-	uint64_t memory, cpus, slots;
+	uint64_t memory, cpus, slots, uid;
 	struct opt_list disks;
 	bool no_net, no_share, console_stdout, debug, help, version;
 };
@@ -49,6 +49,8 @@ static const struct opt options[] = {
 	 0},
 	{0, "console-stdout", OPT_FLAG, AT(console_stdout), NULL,
 	 "write the console to standard output", 0, 0},
+	{0, "uid", OPT_UINT, AT(uid), "N", "run as this uid and gid, where root starts it", 1,
+	 UINT32_MAX - 1},
 	{0, "kvm", OPT_STRING, AT(kvm), "FILE", "the KVM device (default: /dev/kvm)", 0, 0},
 	{0, "debug", OPT_FLAG, AT(debug), NULL, "log more, to standard error", 0, 0},
 	{'h', "help", OPT_FLAG, AT(help), NULL, "this text", 0, 0},
@@ -187,6 +189,7 @@ int config_parse(int argc, char **argv, struct config *ret, struct err *err)
 	config.memory = raw.memory;
 	config.cpus = raw.cpus;
 	config.slots = raw.slots;
+	config.uid = (unsigned)raw.uid;
 	config.no_net = raw.no_net;
 	config.no_share = raw.no_share;
 	config.console_stdout = raw.console_stdout;

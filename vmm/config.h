@@ -35,6 +35,7 @@ struct config {
 	const char *cmdline;
 	uint64_t memory; /* bytes, whole pages */
 	unsigned cpus;
+	unsigned uid;          /* to run as, where root starts it; 0: stay */
 	bool no_net, no_share; /* the guest has no slot for them */
 	unsigned slots;        /* disk slots, parked ones included */
 	unsigned n_disks;

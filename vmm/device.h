@@ -76,12 +76,14 @@ int device_table_cmdline(const struct device_table *table, char *buf, size_t siz
 struct devices_config {
 	const struct device_table *table;
 	const struct serial_sink *console;
-	int vsock_dirfd; /* borrowed, outlives the devices */
+	int vsock_dirfd; /* borrowed, outlives the devices; or AT_FDCWD */
 	unsigned cpus;   /* no device has more queues of a kind than would be used */
 };
 
 int devices_create(struct vm *vm, struct loop *loop, const struct devices_config *config,
 		   struct devices **ret, struct err *err);
+/* Starts the devices' threads. */
+int devices_start(struct devices *devices, struct err *err);
 /* The vCPU threads must have ended. */
 void devices_destroy(struct devices *devices);
 DEFINE_CLEANUP(struct devices, devices_destroy)

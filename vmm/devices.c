@@ -189,6 +189,19 @@ int devices_create(struct vm *vm, struct loop *loop, const struct devices_config
 	return 0;
 }
 
+int devices_start(struct devices *devices, struct err *err)
+{
+	int r = devices->blk_io ? blk_io_start(devices->blk_io) : 0;
+
+	for (unsigned i = 0; i < devices->n && r >= 0; i++) {
+		struct virtio_device *virtio = devices->devices[i].virtio;
+
+		if (virtio && virtio->ops->start)
+			r = virtio->ops->start(virtio);
+	}
+	return r < 0 ? err_set_errno(err, -r, "devices: cannot start a thread") : 0;
+}
+
 void devices_destroy(struct devices *devices)
 {
 	if (!devices)

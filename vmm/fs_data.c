@@ -16,31 +16,35 @@
 
 #define FALLOCATE_MODES (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
 
-static void set_fsetid(bool on)
+/* Whether it is so now. */
+static bool set_fsetid(bool on)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 	uint32_t bit = CAP_TO_MASK(CAP_FSETID);
 
 	/* Asked each time: a change of ids changes the set as well. */
-	if (syscall(SYS_capget, &header, data) < 0 || !(data[0].permitted & bit) ||
-	    !(data[0].effective & bit) == !on)
-		return;
+	if (syscall(SYS_capget, &header, data) < 0)
+		return !on;
+	if (!(data[0].effective & bit) == !on)
+		return true;
+	if (!(data[0].permitted & bit))
+		return false;
 	data[0].effective ^= bit;
-	/* Where it fails, the kernel clears the bits of more files than a guest's root would. */
-	(void)syscall(SYS_capset, &header, data);
+	return syscall(SYS_capset, &header, data) == 0;
 }
 
-void fs_data_prepare(int fd, bool kill)
+mode_t fs_data_prepare(int fd, bool kill)
 {
 	struct stat st;
-	bool clears;
+	bool clears, keep;
 
 	if (fstat(fd, &st) < 0 || !(st.st_mode & (S_ISUID | S_ISGID)))
-		return;
+		return 0;
 	/* Without group execution the setgid bit is another one, which a group's member may keep. */
 	clears = st.st_mode & S_ISUID || st.st_mode & S_IXGRP;
-	set_fsetid(!kill || !clears);
+	keep = !kill || !clears;
+	return !set_fsetid(keep) && keep ? st.st_mode & 07777 : 0;
 }
 
 void fs_data_restore(void)
@@ -77,7 +81,7 @@ static int64_t do_read(const struct fs_transfer *t)
  * Descriptors are never open for appending: what the guest's kernel writes back from its cache has
  * its place. A write(2) of a file that is says so, request by request.
  */
-static int64_t do_write(const struct fs_transfer *t)
+static int64_t do_write(struct fs_transfer *t)
 {
 	const struct fuse_write_in *in = &t->req->write;
 	bool append = (in->flags & O_APPEND) && !(in->write_flags & FUSE_WRITE_CACHE);
@@ -85,7 +89,7 @@ static int64_t do_write(const struct fs_transfer *t)
 	unsigned n_iov = t->n_iov;
 	int64_t done = 0;
 
-	fs_data_prepare(t->fd, in->write_flags & FUSE_WRITE_KILL_SUIDGID);
+	t->restore = fs_data_prepare(t->fd, in->write_flags & FUSE_WRITE_KILL_SUIDGID);
 	for (;;) {
 		ssize_t n;
 
@@ -161,7 +165,7 @@ bool fs_data_serves(uint32_t opcode)
 	}
 }
 
-int64_t fs_data_serve(const struct fs_transfer *transfer)
+int64_t fs_data_serve(struct fs_transfer *transfer)
 {
 	switch (transfer->req->h.opcode) {
 	case FUSE_READ:

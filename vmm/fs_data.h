@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "vmm/fuse_proto.h"
@@ -17,10 +18,11 @@ struct fs_transfer {
 	int fd, fd_out;    /* fd_out: of COPY_FILE_RANGE */
 	struct iovec *iov; /* of READ and WRITE; is used up */
 	unsigned n_iov;
+	mode_t restore; /* set by WRITE: the mode that the file should have kept, and we had no right to keep */
 };
 
 /* READ, WRITE, COPY_FILE_RANGE: bytes; LSEEK: the offset; FSYNC, FALLOCATE: 0; or -errno. */
-int64_t fs_data_serve(const struct fs_transfer *transfer);
+int64_t fs_data_serve(struct fs_transfer *transfer);
 
 /* Whether fs_data_serve() serves it. */
 bool fs_data_serves(uint32_t opcode);
@@ -28,9 +30,10 @@ bool fs_data_serves(uint32_t opcode);
 /*
  * Before this thread changes the contents of fd: whether that clears the file's set-user-id and
  * set-group-id bits is a matter of the thread's CAP_FSETID, and of who the guest's writer is. kill:
- * somebody who has no such right. Nothing where this process never had it: then they are cleared.
+ * somebody who has no such right. Returns 0; or, where they should stay and this process may not keep
+ * them, the mode for somebody else to give back.
  */
-void fs_data_prepare(int fd, bool kill);
+mode_t fs_data_prepare(int fd, bool kill);
 /* Gives the right back, where more than data is this thread's business. */
 void fs_data_restore(void);
 

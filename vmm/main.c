@@ -7,12 +7,17 @@
  * main() is a sequence of stages, each of which needs less of the system than the one before:
  *
  *	parse    the command line, pure
- *	open     every file that it names; no name is looked up after this
+ *	begin    the jail: no new rights, and no other process (jail.h)
+ *	open     every file that it names; the directory of vsock's sockets becomes the working directory
  *	create   the VM and its memory
  *	load     kernel, initramfs, tables, into that memory
  *	devices  of the one table, then the vCPUs
- *	         [the jail and the system call lists belong here: all is open, nothing has run]
- *	run      the guest, until it, its owner or an error ends it
+ *	jail     the rest of it: all is open, nothing has run, and no other thread is there yet
+ *	run      each thread enters its list of system calls (seccomp.h); the guest runs, until it, its
+ *	         owner or an error ends it
+ *
+ * In the jail one kind of file is still found by name: a process that waits for the guest listens on
+ * "vsock_PORT" in that directory, which is the root then, and empty but for such sockets.
  *
  * Two kinds of threads: this one has the loop, on which devices and the control service live; each
  * vCPU has its own. The VM ends by vm_end() from anywhere; then the vCPUs are stopped, and once the
@@ -39,6 +44,8 @@
 #include "vmm/console.h"
 #include "vmm/control.h"
 #include "vmm/device.h"
+#include "vmm/jail.h"
+#include "vmm/seccomp.h"
 #include "vmm/stages.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_blk.h"
@@ -148,9 +155,14 @@ static int stage_open(struct vmm *vmm, struct err *err)
 		return r;
 	r = console_init(&vmm->console, files->console_ring, TAKE_FD(files->console_file),
 			 config->console_stdout, err);
-	if (r >= 0)
-		stage_mark(STAGE_OPENED);
-	return r;
+	if (r < 0)
+		return r;
+	if (files->vsock_dir >= 0 && fchdir(files->vsock_dir) < 0)
+		return err_set_errno(err, errno, "--vsock-dir");
+	/* A descriptor of a directory would be a way to the one above it. */
+	close_fd(&files->vsock_dir);
+	stage_mark(STAGE_OPENED);
+	return 0;
 }
 
 /* --- create, load, devices ----------------------------------------------------------------- */
@@ -210,7 +222,7 @@ static int stage_devices(struct vmm *vmm, uint64_t entry, struct err *err)
 	const struct devices_config config = {
 		.table = &vmm->table,
 		.console = &sink,
-		.vsock_dirfd = vmm->files.vsock_dir,
+		.vsock_dirfd = AT_FDCWD,
 		.cpus = vmm->config.cpus,
 	};
 	int r;
@@ -225,6 +237,22 @@ static int stage_devices(struct vmm *vmm, uint64_t entry, struct err *err)
 			 err);
 	if (r >= 0)
 		stage_mark(STAGE_DEVICES);
+	return r;
+}
+
+static int stage_jail(struct vmm *vmm, struct err *err)
+{
+	const struct jail jail = {
+		.root = vmm->config.vsock_dir.given ? JAIL_ROOT_HERE : JAIL_ROOT_EMPTY,
+		.uid = vmm->config.uid,
+		.nobody = true,
+		.no_files = true,
+		.owned = vmm->config.control.given,
+	};
+	int r = jail_enter(&jail, err);
+
+	if (r == 0)
+		stage_mark(STAGE_JAILED);
 	return r;
 }
 
@@ -283,10 +311,17 @@ static int stage_run(struct vmm *vmm, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	r = devices_start(vmm->devices, err);
+	if (r < 0)
+		return r;
 	stage_mark(STAGE_ENTERED);
 	r = vcpus_start(vmm->vcpus, err);
 	if (r < 0)
 		return r;
+	/* The last, as it starts no threads; the guest has been heard by none of its devices yet. */
+	r = seccomp_enter(SECCOMP_MAIN);
+	if (r < 0)
+		return err_set_errno(err, -r, "seccomp");
 	r = loop_run(vmm->loop);
 	return r < 0 ? err_set_errno(err, -r, "loop") : 0;
 }
@@ -316,7 +351,6 @@ static void teardown(struct vmm *vmm)
 	vm_destroy(vmm->vm);
 	loop_destroy(vmm->loop);
 	console_finish(&vmm->console);
-	close_fd(&vmm->files.vsock_dir);
 }
 
 static int run_stages(struct vmm *vmm, struct err *err)
@@ -347,7 +381,9 @@ static int run_stages(struct vmm *vmm, struct err *err)
 	r = stage_devices(vmm, entry, err);
 	if (r < 0)
 		return r;
-	/* The place of the jail and of the system call lists. */
+	r = stage_jail(vmm, err);
+	if (r < 0)
+		return r;
 	return stage_run(vmm, err);
 }
 
@@ -375,6 +411,8 @@ int main(int argc, char **argv)
 	if (vmm.config.control.given)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
+	if (jail_begin(false, &err) < 0)
+		fatal("%s", err.msg);
 
 	vmm.files = (struct files){-1, -1, -1, -1, -1, -1, -1, {0}};
 	vmm.console.file_fd = -1;

@@ -11,11 +11,14 @@
  *
  * Either way the owner adds and removes the folders on --control, and nothing else of the host is
  * ever opened. It ends when one of these sockets closes.
+ *
+ * Once all is open it enters its jail, and then serves: what it has of the host is the folders that it
+ * is given, the sockets, and "/N", its own open file N, for calls that know no descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +31,7 @@
 #include "common/loop.h"
 #include "common/opts.h"
 #include "common/version.h"
+#include "vmm/jail.h"
 #include "vmm/share.h"
 #include "vmm/thread.h"
 #include "vmm/vhost_user.h"
@@ -41,64 +45,28 @@
 
 struct options {
 	const char *vsock_dir, *socket, *fs_socket, *fuse, *control;
-	bool owned, help, version;
+	bool readonly, owned, bare, help, version;
 };
 
+#define AT(member) offsetof(struct options, member)
+
 static const struct opt option_table[] = {
-	{
-		.name = "vsock-dir",
-		.kind = OPT_STRING,
-		.offset = offsetof(struct options, vsock_dir),
-		.operand = "fd:N|DIR",
-		.help = "serve vsock, with its sockets in this directory",
-	},
-	{
-		.name = "socket",
-		.kind = OPT_STRING,
-		.offset = offsetof(struct options, socket),
-		.operand = "fd:N|PATH",
-		.help = "its front end's connection, or where to wait for it",
-	},
-	{
-		.name = "fs-socket",
-		.kind = OPT_STRING,
-		.offset = offsetof(struct options, fs_socket),
-		.operand = "fd:N|PATH",
-		.help = "serve a file system device: its front end's connection",
-	},
-	{
-		.name = "fuse",
-		.kind = OPT_STRING,
-		.offset = offsetof(struct options, fuse),
-		.operand = "fd:N",
-		.help = "serve the names for sbx-vmm's file system device",
-	},
-	{
-		.name = "control",
-		.kind = OPT_STRING,
-		.offset = offsetof(struct options, control),
-		.operand = "fd:N",
-		.help = "the owner's connection, by which folders come and go",
-	},
-	{
-		.name = "owned",
-		.kind = OPT_FLAG,
-		.offset = offsetof(struct options, owned),
-		.help = "end when the parent process does",
-	},
-	{
-		.shrt = 'h',
-		.name = "help",
-		.kind = OPT_FLAG,
-		.offset = offsetof(struct options, help),
-		.help = "this text",
-	},
-	{
-		.name = "version",
-		.kind = OPT_FLAG,
-		.offset = offsetof(struct options, version),
-		.help = "the version",
-	},
+	{0, "vsock-dir", OPT_STRING, AT(vsock_dir), "fd:N|DIR",
+	 "serve vsock, with its sockets in this directory", 0, 0},
+	{0, "socket", OPT_STRING, AT(socket), "fd:N|PATH",
+	 "its front end's connection, or where to wait for it", 0, 0},
+	{0, "fs-socket", OPT_STRING, AT(fs_socket), "fd:N|PATH",
+	 "serve a file system device: its front end's connection", 0, 0},
+	{0, "fuse", OPT_STRING, AT(fuse), "fd:N",
+	 "serve the names for sbx-vmm's file system device", 0, 0},
+	{0, "control", OPT_STRING, AT(control), "fd:N",
+	 "the owner's connection, by which folders come and go", 0, 0},
+	{0, "readonly", OPT_FLAG, AT(readonly), NULL,
+	 "every folder will be: keep no right but to read", 0, 0},
+	{0, "owned", OPT_FLAG, AT(owned), NULL, "end when the parent process does", 0, 0},
+	{0, "bare", OPT_FLAG, AT(bare), NULL, "no namespaces: for a host that grants none", 0, 0},
+	{'h', "help", OPT_FLAG, AT(help), NULL, "this text", 0, 0},
+	{0, "version", OPT_FLAG, AT(version), NULL, "the version", 0, 0},
 };
 
 static const struct opts_spec option_spec = {
@@ -167,11 +135,46 @@ static int front_end(const char *option, const char *value)
 	return fd < 0 ? wait_for_front_end(value) : fd;
 }
 
+/* --- the jail ------------------------------------------------------------------------------- */
+
+/* What whose file is takes, of root's rights; see share_creds.c and share_xattr.c. */
+#define OWNERSHIP                                                                                  \
+	(1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID |          \
+	 1u << CAP_SETGID | 1u << CAP_SETUID | 1u << CAP_SETFCAP)
+
+/* An ordinary user's files are that user's: no right is needed. */
+static void enter_jail(const struct options *options)
+{
+	const struct jail jail = {
+		.root = JAIL_ROOT_FDS,
+		.caps = geteuid()           ? 0
+			: options->readonly ? 1u << CAP_DAC_READ_SEARCH
+					    : OWNERSHIP,
+		.owned = options->owned || options->control,
+		.bare = options->bare,
+	};
+	struct err err = ERR_INIT;
+
+	if (jail_enter(&jail, &err) < 0)
+		fatal("%s", err.msg);
+}
+
 /* --- names ---------------------------------------------------------------------------------- */
 
 struct names {
-	int link_fd, control_fd;
+	struct loop *loop;
+	struct share *share;
+	struct share_control *control;
+	struct share_link *link;
 };
+
+static void names_finish(struct names *names)
+{
+	share_control_destroy(names->control);
+	share_link_destroy(names->link);
+	share_destroy(names->share);
+	loop_destroy(names->loop);
+}
 
 static void on_names_end(void *data)
 {
@@ -183,39 +186,63 @@ static void on_signal(struct source *source, uint32_t events, void *data)
 	loop_exit(data, 0);
 }
 
-/* The place of the jail: nothing has been served yet, and all that is needed is open. */
-static int serve_names(const struct names *names)
+/* Nothing is served yet, and all that is needed is open. Takes the descriptors over. */
+static int names_create(int link_fd, int control_fd, struct names *ret)
 {
-	_cleanup_(loop_destroy_p) struct loop *loop = NULL;
-	_cleanup_(share_destroy_p) struct share *share = NULL;
-	_cleanup_(share_link_destroy_p) struct share_link *link = NULL;
-	_cleanup_(share_control_destroy_p) struct share_control *control = NULL;
-	struct source *term;
-	int r = loop_create(&loop);
+	int r = loop_create(&ret->loop);
 
 	if (r >= 0)
-		r = share_create(&share);
+		r = share_create(&ret->share);
 	if (r >= 0)
-		r = loop_add_signal(loop, SIGTERM, on_signal, loop, &term);
+		r = share_control_create(ret->share, ret->loop, control_fd, on_names_end, ret->loop,
+					 &ret->control);
 	if (r >= 0)
-		r = share_control_create(share, loop, names->control_fd, on_names_end, loop,
-					 &control);
-	if (r >= 0)
-		r = share_link_create(share, loop, names->link_fd, on_names_end, loop, &link);
-	if (r < 0)
-		fatal("names: %s", strerror(-r));
-	return loop_run(loop);
+		r = share_link_create(ret->share, ret->loop, link_fd, on_names_end, ret->loop,
+				      &ret->link);
+	return r;
 }
 
+static int serve_names(const struct options *options)
+{
+	_cleanup_(names_finish) struct names names = {0};
+	struct source *term;
+	int r = names_create(given_fd("fuse", options->fuse), given_fd("control", options->control),
+			     &names);
+
+	if (r >= 0)
+		r = loop_add_signal(names.loop, SIGTERM, on_signal, names.loop, &term);
+	if (r < 0)
+		fatal("names: %s", strerror(-r));
+	enter_jail(options);
+	r = seccomp_enter(SECCOMP_SHARE);
+	if (r < 0)
+		fatal("seccomp: %s", strerror(-r));
+	return loop_run(names.loop);
+}
+
+/* The process's mask of modes is this thread's alone: the others make no files. */
 static void *run_names(void *data)
 {
-	/* Creations set the mask of modes, which is to be this thread's own. */
-	if (unshare(CLONE_FS) < 0)
-		fatal("unshare: %s", strerror(errno));
-	_exit(serve_names(data) ? 1 : 0);
+	const struct names *names = data;
+
+	_exit(loop_run(names->loop) ? 1 : 0);
 }
 
 /* --- devices -------------------------------------------------------------------------------- */
+
+struct devices {
+	struct loop *loop;
+	struct vhost_user *vsock, *fs_front;
+	struct virtio_device *fs;
+	struct names names;
+};
+
+static void devices_finish(struct devices *devices)
+{
+	vhost_user_destroy(devices->vsock);
+	vhost_user_destroy(devices->fs_front);
+	loop_destroy(devices->loop);
+}
 
 static void on_close(int why, void *data)
 {
@@ -224,55 +251,73 @@ static void on_close(int why, void *data)
 	loop_exit(data, why < 0 ? 1 : 0);
 }
 
-static int start_vsock(struct loop *loop, const struct options *options, struct vhost_user **ret)
+static int create_vsock(struct devices *devices, const struct options *options)
 {
 	int dirfd = open_dir(options->vsock_dir);
 	struct virtio_device *dev;
-	int r = virtio_vsock_create(dirfd, VSOCK_GUEST_CID, loop, &dev);
+	int r = virtio_vsock_create(dirfd, VSOCK_GUEST_CID, devices->loop, &dev);
 
 	return r < 0 ? r
-		     : vhost_user_create(loop, front_end("socket", options->socket), dev,
-					 VSOCK_QUEUES, on_close, loop, ret);
+		     : vhost_user_create(devices->loop, front_end("socket", options->socket), dev,
+					 VSOCK_QUEUES, on_close, devices->loop, &devices->vsock);
 }
 
-static int start_fs(struct loop *loop, const struct options *options, struct vhost_user **ret)
+static int create_fs(struct devices *devices, const struct options *options)
 {
-	static struct names names;
-	struct virtio_device *dev;
 	struct err err = ERR_INIT;
-	pthread_t thread;
 	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
-	names = (struct names){pair[1], given_fd("control", options->control)};
-	r = virtio_fs_create(loop, &dev);
+	r = virtio_fs_create(devices->loop, &devices->fs);
 	if (r >= 0)
-		r = vhost_user_create(loop, front_end("fs-socket", options->fs_socket), dev,
-				      FS_QUEUES, on_close, loop, ret);
-	if (r >= 0 && virtio_fs_attach(dev, pair[0], &err) < 0)
+		r = vhost_user_create(devices->loop, front_end("fs-socket", options->fs_socket),
+				      devices->fs, FS_QUEUES, on_close, devices->loop,
+				      &devices->fs_front);
+	if (r >= 0 && virtio_fs_attach(devices->fs, pair[0], &err) < 0)
 		fatal("%s", err.msg);
+	return r < 0 ? r
+		     : names_create(pair[1], given_fd("control", options->control),
+				    &devices->names);
+}
+
+/* Only who serves the names keeps the rights. */
+static int start_threads(struct devices *devices)
+{
+	pthread_t thread;
+	int r = 0;
+
+	if (devices->fs)
+		r = thread_start(&thread, "names", SECCOMP_SHARE, run_names, &devices->names);
 	if (r >= 0)
-		r = thread_start(&thread, run_names, &names);
-	return r;
+		r = jail_drop_capabilities();
+	if (r >= 0 && devices->fs)
+		r = devices->fs->ops->start(devices->fs);
+	return r < 0 ? r : seccomp_enter(SECCOMP_DEVICES);
 }
 
 static int serve_devices(const struct options *options)
 {
-	_cleanup_(loop_destroy_p) struct loop *loop = NULL;
-	_cleanup_(vhost_user_destroy_p) struct vhost_user *vsock = NULL, *fs = NULL;
+	static struct devices all; /* the names' thread has a part of it */
+	struct devices *devices = &all;
 	struct source *term;
-	int r = loop_create(&loop);
+	int r = loop_create(&devices->loop);
 
 	if (r >= 0)
-		r = loop_add_signal(loop, SIGTERM, on_signal, loop, &term);
+		r = loop_add_signal(devices->loop, SIGTERM, on_signal, devices->loop, &term);
 	if (r >= 0)
-		r = start_vsock(loop, options, &vsock);
+		r = create_vsock(devices, options);
 	if (r >= 0 && options->fs_socket)
-		r = start_fs(loop, options, &fs);
+		r = create_fs(devices, options);
 	if (r < 0)
 		fatal("devices: %s", strerror(-r));
-	return loop_run(loop);
+	enter_jail(options);
+	r = start_threads(devices);
+	if (r < 0)
+		fatal("threads: %s", strerror(-r));
+	r = loop_run(devices->loop);
+	devices_finish(devices);
+	return r;
 }
 
 static void check(const struct options *options)
@@ -289,7 +334,6 @@ int main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct err err = ERR_INIT;
-	struct names names;
 	int n;
 
 	log_open(STDERR_FILENO, LOG_WARN, "sbx-share");
@@ -310,9 +354,7 @@ int main(int argc, char **argv)
 	if (options.owned)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
-	if (!options.fuse)
-		return serve_devices(&options) ? 1 : 0;
-	names = (struct names){given_fd("fuse", options.fuse),
-			       given_fd("control", options.control)};
-	return serve_names(&names) ? 1 : 0;
+	if (jail_begin(options.bare, &err) < 0)
+		fatal("%s", err.msg);
+	return (options.fuse ? serve_names(&options) : serve_devices(&options)) ? 1 : 0;
 }

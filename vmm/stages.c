@@ -10,9 +10,10 @@ static uint64_t times[STAGE_COUNT];
 
 /* Names are shown to people, by `sbx run --explain`. */
 static const char *const names[] = {
-	[STAGE_STARTED] = "vmm started",   [STAGE_OPENED] = "files opened",
-	[STAGE_CREATED] = "vm created",    [STAGE_LOADED] = "kernel loaded",
-	[STAGE_DEVICES] = "devices ready", [STAGE_ENTERED] = "kernel entered",
+	[STAGE_STARTED] = "vmm started",    [STAGE_OPENED] = "files opened",
+	[STAGE_CREATED] = "vm created",     [STAGE_LOADED] = "kernel loaded",
+	[STAGE_DEVICES] = "devices ready",  [STAGE_JAILED] = "in the jail",
+	[STAGE_ENTERED] = "kernel entered",
 };
 static_assert(ARRAY_SIZE(names) == STAGE_COUNT, "a name for each stage");
 

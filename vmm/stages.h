@@ -11,6 +11,7 @@ enum stage {
 	STAGE_CREATED, /* the VM and its memory */
 	STAGE_LOADED,  /* the kernel and what it reads at its start */
 	STAGE_DEVICES,
+	STAGE_JAILED,  /* nothing of the host is in reach but descriptors */
 	STAGE_ENTERED, /* the vCPUs run */
 	STAGE_COUNT,
 };

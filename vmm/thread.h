@@ -5,11 +5,15 @@
 
 #include <pthread.h>
 
+#include "vmm/seccomp.h"
+
 /*
  * Starts run(data) on a thread with every signal blocked: the main thread's loop is where signals are
- * dealt with. Its stack is small, so that no huge page lies behind it; a signal handler's frame and a
- * few buffers fit. Returns 0 or -errno.
+ * dealt with. It is confined to list before it runs. Its stack is small, so that no huge page lies
+ * behind it; a signal handler's frame and a few buffers fit. name is what the system shows.
+ * Returns 0 or -errno.
  */
-int thread_start(pthread_t *ret, void *(*run)(void *data), void *data);
+int thread_start(pthread_t *ret, const char *name, enum seccomp_list list, void *(*run)(void *data),
+		 void *data);
 
 #endif

@@ -100,11 +100,8 @@ static bool park(struct vcpu *vcpu)
 static void *vcpu_main(void *data)
 {
 	struct vcpu *vcpu = data;
-	char name[16];
 	sigset_t kick;
 
-	snprintf(name, sizeof(name), "vcpu%u", vcpu->index);
-	pthread_setname_np(pthread_self(), name);
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
@@ -132,7 +129,11 @@ int vcpus_start(struct vcpus *vcpus, struct err *err)
 	/* n_started must be final before a thread may compare with it. */
 	pthread_mutex_lock(&vcpus->lock);
 	for (unsigned i = 0; i < vcpus->n && !r; i++) {
-		r = thread_start(&vcpus->vcpus[i].thread, vcpu_main, &vcpus->vcpus[i]);
+		char name[16];
+
+		snprintf(name, sizeof(name), "vcpu%u", i);
+		r = thread_start(&vcpus->vcpus[i].thread, name, SECCOMP_VCPU, vcpu_main,
+				 &vcpus->vcpus[i]);
 		if (!r)
 			vcpus->n_started++;
 	}

@@ -90,6 +90,8 @@ struct virtio_ops {
 	size_t config_size;
 	void (*config_read)(struct virtio_device *dev, size_t offset, void *buf, size_t len);
 	void (*config_write)(struct virtio_device *dev, size_t offset, const void *buf, size_t len);
+	/* Starts the device's threads, once, before there is a driver. May be NULL. */
+	int (*start)(struct virtio_device *dev);
 	/* DRIVER_OK: dev->driver_features and the ready queues are final. 0 or -errno (needs
 	 * reset). */
 	int (*activate)(struct virtio_device *dev);

@@ -62,6 +62,11 @@ static void fs_kick(struct virtio_device *dev, unsigned queue)
 	fs_serve_queue(fs_of(dev), queue);
 }
 
+static int fs_start(struct virtio_device *dev)
+{
+	return workers_start(fs_of(dev)->workers);
+}
+
 static int fs_activate(struct virtio_device *dev)
 {
 	return loop_add_defer(dev->loop, on_again, dev, &fs_of(dev)->again);
@@ -126,6 +131,7 @@ static const struct virtio_ops fs_ops = {
 	.queue_size = QUEUE_SIZE,
 	.config_size = sizeof(struct virtio_fs_config),
 	.config_read = fs_config_read,
+	.start = fs_start,
 	.activate = fs_activate,
 	.reset = fs_reset,
 	.kick = fs_kick,

@@ -64,11 +64,15 @@ void fs_request_push(struct fs_request *req, int error, uint32_t len);
 void fs_request_fail(struct fs_request *req, int error);
 void fs_request_answer(struct fs_request *req, const void *body, size_t size);
 void fs_request_free(struct fs_request *req);
+/* Answers a WRITE whose data are where they belong. */
+void fs_request_written(struct fs_request *req);
 /* After a slot came free: its queue, and where others wait for slots, all of them. */
 void fs_go_on(struct fs *fs, unsigned queue, bool starved);
 
 /* Hands sbx-share the request that is in fs->buf[0 .. len). 0: with it, or answered; or -errno. */
 int fs_shared_start(struct fs *fs, struct fs_request *req, size_t len);
+/* Asks sbx-share for what a WRITE took from the file's mode (fs_data.h), then answers it. 0 or -errno. */
+int fs_shared_restore(struct fs *fs, struct fs_request *req);
 /* Answers the requests that are with sbx-share with an error, or forgets them: error 0. */
 void fs_drop_shared(struct fs *fs, int error);
 

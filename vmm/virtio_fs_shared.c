@@ -60,6 +60,28 @@ int fs_shared_start(struct fs *fs, struct fs_request *req, size_t len)
 	return 0;
 }
 
+int fs_shared_restore(struct fs *fs, struct fs_request *req)
+{
+	struct {
+		struct fuse_in_header head;
+		struct fuse_setattr_in in;
+	} msg = {
+		.head = {.len = sizeof(msg),
+			 .opcode = FUSE_SETATTR,
+			 .unique = tag_of(req),
+			 .nodeid = req->fuse.h.nodeid},
+		.in = {.valid = FATTR_MODE, .mode = req->transfer.restore},
+	};
+	int r;
+
+	if (fs->link_fd < 0 || fs->dev.failed)
+		return -ENOTCONN;
+	r = fs_link_send(fs, (const uint8_t *)&msg, sizeof(msg), req->handle->fd);
+	if (r == 0)
+		req->where = FS_SHARE;
+	return r;
+}
+
 /* Puts our number for the open file into the answer, whose last part is a fuse_open_out. */
 static int keep_handle(struct fs_request *req, uint8_t *reply, size_t size, int *fd)
 {
@@ -93,6 +115,12 @@ int fs_shared_done(struct fs *fs, uint64_t tag, const uint8_t *reply, size_t siz
 	req = &fs->requests_in_flight[slot];
 	if (req->where != FS_SHARE || req->serial != tag >> 32)
 		return 0; /* it was reset meanwhile */
+	if (req->fuse.h.opcode == FUSE_WRITE) {
+		queue = req->queue;
+		fs_request_written(req);
+		fs_go_on(fs, queue, starved);
+		return 0;
+	}
 	memcpy(&head, reply, sizeof(head));
 	if (head.error > 0 || head.error < -4095 || (head.error && size != FS_HEAD))
 		return -EPROTO;

@@ -10,7 +10,8 @@ struct loop;
 struct virtio_device;
 
 /*
- * Listens on "vsock" in the directory dirfd (borrowed, must outlive the device) at once.
+ * Listens on "vsock" in the directory dirfd (borrowed, must outlive the device; AT_FDCWD: the working
+ * directory, which must stay the same) at once.
  * -EADDRINUSE where something is there already. guest_cid is what the guest is told to be, at
  * least 3.
  */

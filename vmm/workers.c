@@ -18,7 +18,7 @@
 struct workers {
 	struct loop *loop;
 	char name[16];
-	unsigned n, n_threads, n_waiting;
+	unsigned n, n_threads;
 	pthread_t threads[WORKERS_MAX];
 	int done_fd;
 	struct source *done_source;
@@ -51,15 +51,12 @@ static void *worker(void *data)
 {
 	struct workers *workers = data;
 
-	pthread_setname_np(pthread_self(), workers->name);
 	pthread_mutex_lock(&workers->lock);
 	for (;;) {
 		struct job *job;
 
-		workers->n_waiting++;
 		while (list_empty(&workers->queued) && !workers->stop)
 			pthread_cond_wait(&workers->work, &workers->lock);
-		workers->n_waiting--;
 		if (workers->stop)
 			break;
 		job = list_entry(workers->queued.next, struct job, link);
@@ -77,25 +74,9 @@ static void *worker(void *data)
 
 void workers_submit(struct workers *workers, struct job *job)
 {
-	bool here;
-
 	pthread_mutex_lock(&workers->lock);
-	/* A job still queued: whoever waits is meant for that one. */
-	if ((!workers->n_waiting || !list_empty(&workers->queued)) &&
-	    workers->n_threads < workers->n)
-		if (thread_start(&workers->threads[workers->n_threads], worker, workers) == 0)
-			workers->n_threads++;
-	here = !workers->n_threads;
-	if (!here) {
-		list_append(&workers->queued, &job->link);
-		pthread_cond_signal(&workers->work);
-	}
-	pthread_mutex_unlock(&workers->lock);
-	if (!here)
-		return;
-	job->run(job);
-	pthread_mutex_lock(&workers->lock);
-	finish_job(workers, job);
+	list_append(&workers->queued, &job->link);
+	pthread_cond_signal(&workers->work);
 	pthread_mutex_unlock(&workers->lock);
 }
 
@@ -177,6 +158,18 @@ int workers_create(struct loop *loop, const char *name, unsigned n, struct worke
 	}
 	*ret = workers;
 	return 0;
+}
+
+int workers_start(struct workers *workers)
+{
+	int r = 0;
+
+	while (r == 0 && workers->n_threads < workers->n) {
+		r = thread_start(&workers->threads[workers->n_threads], workers->name,
+				 SECCOMP_WORKER, worker, workers);
+		workers->n_threads += r == 0;
+	}
+	return r;
 }
 
 void workers_destroy(struct workers *workers)

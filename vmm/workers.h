@@ -3,8 +3,8 @@
  * Theory of Operation: a few threads for what may block, so that the loop never does.
  *
  * A job belongs to its owner, who submits it and gets it back by done(), on the loop's thread, in
- * any order. Between the two nobody else touches it. The threads start with the first job: a device
- * that is never used costs nothing. Nothing is allocated per job.
+ * any order. Between the two nobody else touches it. The threads start all at once, while threads may
+ * be started: later on, no list of system calls (seccomp.h) has that. Nothing is allocated per job.
  */
 #ifndef VMM_WORKERS_H
 #define VMM_WORKERS_H
@@ -24,11 +24,12 @@ struct job {
 };
 
 int workers_create(struct loop *loop, const char *name, unsigned n, struct workers **ret);
+/* Starts the threads, before the first job. 0 or -errno. */
+int workers_start(struct workers *workers);
 /* Nothing may be with the workers any more: see workers_drain(). */
 void workers_destroy(struct workers *workers);
 DEFINE_CLEANUP(struct workers, workers_destroy)
 
-/* Where no thread can be had, the job runs here and now; done() follows from the loop all the same. */
 void workers_submit(struct workers *workers, struct job *job);
 
 /* Waits for every job and calls its done(). */

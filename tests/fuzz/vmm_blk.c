@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!loop) {
 		log_open(-1, LOG_ERROR, "fuzz");
-		if (loop_create(&loop) < 0 || blk_io_create(loop, &io) < 0)
+		if (loop_create(&loop) < 0 || blk_io_create(loop, &io) < 0 || blk_io_start(io) < 0)
 			abort();
 	}
 	if (!size)

@@ -136,7 +136,8 @@ dd if=/dev/zero of="$work/pipe" bs=4k count=1000 oflag=nonblock 2>/dev/null
 	--cmdline "console=ttyS0 -- tick" >"$work/pipe" 2>"$work/err" &
 pid=$!
 for _ in {1..400}; do
-	grep -qs pipe_w /proc/$pid/task/*/wchan && break
+	# The VM is in a child, which is the first process of its namespace.
+	grep -qs pipe_w /proc/"$(pgrep -P $pid)"/task/*/wchan && break
 	sleep 0.05
 done
 blocked=$?

@@ -41,6 +41,7 @@ static inline void setup(void)
 	guest_init(&g, 4 << 20);
 	cr_assert_eq(loop_create(&loop), 0);
 	cr_assert_eq(blk_io_create(loop, &io), 0);
+	cr_assert_eq(blk_io_start(io), 0);
 	cr_assert_eq(virtio_blk_create(2, io, &dev), 0);
 	fake_transport_attach(&transport, dev, &g, loop);
 	cr_assert_eq(fake_transport_start(dev, &g, &q, 0), 0);

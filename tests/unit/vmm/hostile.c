@@ -156,6 +156,7 @@ Test(hostile, disk)
 	guest_init(&g, 1 << 20);
 	cr_assert_eq(loop_create(&loop), 0);
 	cr_assert_eq(blk_io_create(loop, &io), 0);
+	cr_assert_eq(blk_io_start(io), 0);
 	cr_assert_eq(virtio_blk_create(0, io, &dev), 0);
 	cr_assert_eq(ftruncate(disk, 1 << 20), 0);
 	cr_assert_eq(virtio_blk_attach(dev, disk, false, NULL), 0);

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A build-time tool: lists of system calls (seccomp_*.def) to a BPF program in C, so that nothing has to
+ * be compiled, and no compiler has to be there, when a monitor starts.
+ *
+ *	seccomp_compile NAME FILE.def...	to standard output
+ *
+ * A line is one rule, and says why it is there:
+ *
+ *	NAME [CONDITION[, CONDITION]...]  # reason
+ *	argN == VALUE  |  argN > VALUE  |  argN & MASK == VALUE
+ *
+ * Several lines of one name: any of them. A value is a number or one of the names below. What no line
+ * allows kills the process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <linux/sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/filter.h>
+#include <linux/prctl.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+
+#define MAX_CONDITIONS 6
+#define MAX_CALLS      512
+#define OPTIMIZE_TREE  2 /* of libseccomp: a binary search */
+
+#define VALUE(name)                                                                                \
+	{                                                                                          \
+#name, name                                                                        \
+	}
+
+static const struct {
+	const char *name;
+	uint64_t value;
+} values[] = {
+	VALUE(AF_UNIX),       VALUE(AT_EMPTY_PATH), VALUE(CLONE_THREAD), VALUE(F_DUPFD_CLOEXEC),
+	VALUE(F_GETFD),       VALUE(F_GETFL),       VALUE(F_SETFD),      VALUE(F_SETFL),
+	VALUE(KVM_RUN),       VALUE(PROT_EXEC),     VALUE(PR_SET_NAME),  VALUE(SOCK_STREAM),
+	VALUE(SOL_SOCKET),    VALUE(SO_SNDBUF),     VALUE(SO_TYPE),      VALUE(SO_RCVBUF),
+	VALUE(TUNGETIFF),     VALUE(TUNSETOFFLOAD), VALUE(TUNSETQUEUE),  VALUE(TUNSETVNETHDRSZ),
+	VALUE(MADV_DONTNEED), VALUE(MADV_DONTDUMP), VALUE(S_IFMT),       VALUE(S_IFCHR),
+	VALUE(S_IFBLK),
+};
+
+struct list {
+	scmp_filter_ctx ctx;
+	const char *file;
+	unsigned line;
+	int calls[MAX_CALLS];
+	unsigned n_calls;
+};
+
+static void __attribute__((noreturn)) bad(const struct list *list, const char *what)
+{
+	fatal("%s:%u: %s", list->file, list->line, what);
+}
+
+static uint64_t value_of(const struct list *list, const char *word)
+{
+	char *end;
+	uint64_t value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (strcmp(values[i].name, word) == 0)
+			return values[i].value;
+	errno = 0;
+	value = strtoull(word, &end, 0);
+	if (errno || *end || end == word)
+		bad(list, "neither a number nor a known name");
+	return value;
+}
+
+static struct scmp_arg_cmp condition(const struct list *list, const char *text)
+{
+	char mask[32], value[32], rest[2];
+	unsigned arg;
+
+	if (sscanf(text, " arg%u & %31s == %31s %1s", &arg, mask, value, rest) == 3 && arg < 6)
+		return (struct scmp_arg_cmp){.arg = arg,
+					     .op = SCMP_CMP_MASKED_EQ,
+					     .datum_a = value_of(list, mask),
+					     .datum_b = value_of(list, value)};
+	if (sscanf(text, " arg%u == %31s %1s", &arg, value, rest) == 2 && arg < 6)
+		return (struct scmp_arg_cmp){
+			.arg = arg, .op = SCMP_CMP_EQ, .datum_a = value_of(list, value)};
+	if (sscanf(text, " arg%u > %31s %1s", &arg, value, rest) == 2 && arg < 6)
+		return (struct scmp_arg_cmp){
+			.arg = arg, .op = SCMP_CMP_GT, .datum_a = value_of(list, value)};
+	bad(list, "not a condition");
+}
+
+static void remember(struct list *list, int nr)
+{
+	for (unsigned i = 0; i < list->n_calls; i++)
+		if (list->calls[i] == nr)
+			return;
+	if (list->n_calls == MAX_CALLS)
+		bad(list, "too many system calls");
+	list->calls[list->n_calls++] = nr;
+}
+
+static void add_rule(struct list *list, char *text)
+{
+	struct scmp_arg_cmp conditions[MAX_CONDITIONS];
+	unsigned n = 0;
+	char *name = strsep(&text, " \t"), *word;
+	int nr = seccomp_syscall_resolve_name(name), r;
+
+	if (nr < 0)
+		bad(list, "no such system call");
+	while (text && (word = strsep(&text, ",")))
+		if (word[strspn(word, " \t")]) {
+			if (n == MAX_CONDITIONS)
+				bad(list, "too many conditions");
+			conditions[n++] = condition(list, word);
+		}
+	r = seccomp_rule_add_array(list->ctx, SCMP_ACT_ALLOW, nr, n, conditions);
+	/* Another file may have it already. */
+	if (r < 0 && r != -EEXIST)
+		bad(list, strerror(-r));
+	remember(list, nr);
+}
+
+static void add_line(struct list *list, char *line)
+{
+	char *reason = strchr(line, '#');
+	size_t n;
+
+	line += strspn(line, " \t\n");
+	if (!*line || line == reason)
+		return;
+	if (!reason || !reason[1 + strspn(reason + 1, " \t\n")])
+		bad(list, "a rule without a reason");
+	*reason = '\0';
+	n = strlen(line);
+	while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+		line[--n] = '\0';
+	add_rule(list, line);
+}
+
+static void add_file(struct list *list, const char *file)
+{
+	_cleanup_fclose_ FILE *f = fopen(file, "re");
+	char line[512];
+
+	if (!f)
+		fatal("%s: %s", file, strerror(errno));
+	list->file = file;
+	for (list->line = 1; fgets(line, sizeof(line), f); list->line++)
+		add_line(list, line);
+}
+
+static void print(const struct list *list, const char *name)
+{
+	_cleanup_fclose_ FILE *f = tmpfile();
+	struct sock_filter insn;
+
+	if (!f || seccomp_export_bpf(list->ctx, fileno(f)) < 0)
+		fatal("cannot compile %s", name);
+	rewind(f);
+	printf("/* Made by seccomp_compile; not to be edited. */\n");
+	printf("static const struct sock_filter %s_filter[] = {\n", name);
+	while (fread(&insn, sizeof(insn), 1, f) == 1)
+		printf("\t{0x%04x, %u, %u, 0x%08x},\n", insn.code, insn.jt, insn.jf, insn.k);
+	printf("};\nstatic const short %s_calls[] = {", name);
+	for (unsigned i = 0; i < list->n_calls; i++)
+		printf("%s%d,", i % 12 ? " " : "\n\t", list->calls[i]);
+	printf("\n};\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct list list = {.ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)};
+
+	log_open(STDERR_FILENO, LOG_WARN, "seccomp_compile");
+	if (argc < 3)
+		fatal("seccomp_compile NAME FILE.def...");
+	if (!list.ctx ||
+	    seccomp_attr_set(list.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
+	    seccomp_attr_set(list.ctx, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_TREE) < 0)
+		fatal("libseccomp");
+	for (int i = 2; i < argc; i++)
+		add_file(&list, argv[i]);
+	print(&list, argv[1]);
+	seccomp_release(list.ctx);
+	return 0;
+}
