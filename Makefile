@@ -172,7 +172,8 @@ check: programs tests ## unit and golden tests: no root, no KVM, seconds
 
 # What integration tests are made of beside scripts: guest_X is a guest's /init, host_X runs on the host.
 helpers_c := $(wildcard tests/integration/guest_*.c tests/integration/host_*.c)
-helpers   := $(patsubst tests/integration/%.c,$(B)/tests/%,$(helpers_c)) $(addprefix $(B)/tests/,fs_cases hostile)
+helpers   := $(patsubst tests/integration/%.c,$(B)/tests/%,$(helpers_c)) $(addprefix $(B)/tests/,fs_cases hostile \
+	taken_vmm taken_share)
 $(B)/tests/guest_%: tests/integration/guest_%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
@@ -193,6 +194,15 @@ $(B)/tests/host_container: LIBS_common := $(LIBS_shim)
 $(B)/tests/host_events: $(patsubst %,$(B)/obj/tests/integration/events_%.o,calls judge sink)
 $(B)/tests/host_agent: $(patsubst %,$(B)/obj/tests/integration/agent_%.o,harness spec calls \
 	cases_process cases_stream cases_wall)
+# Our own programs, taken over at the moment when they begin to serve.
+attacks := $(patsubst %,$(B)/obj/tests/integration/%.o,attack attack_files attack_processes attack_kernel \
+	attack_network)
+$(B)/tests/host_attack: $(attacks)
+$(B)/tests/taken_vmm: $(call main_of,vmm/main.c)
+$(B)/tests/taken_share: $(call main_of,vmm/share_main.c)
+$(B)/tests/taken_%: $(B)/obj/tests/integration/taken.o $(attacks) $(B)/libvmm.a $(base)
+	$(link) $(LIBS_vmm) -Wl,--wrap=loop_run,--wrap=seccomp_enter,--wrap=share_serve
+
 check-vm: all $(helpers) ## the integration suite, in the test host or on usable KVM
 	tests/integration/run
 .PHONY: helpers asan-vm

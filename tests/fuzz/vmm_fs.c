@@ -43,7 +43,7 @@ static void set_up(void)
 	log_open(-1, LOG_ERROR, "fuzz");
 	signal(SIGXFSZ, SIG_IGN);
 	if (setrlimit(RLIMIT_FSIZE, &files) < 0 || loop_create(&loop) < 0 ||
-	    virtio_fs_create(loop, &dev) < 0 ||
+	    virtio_fs_create(loop, &dev) < 0 || dev->ops->start(dev) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0 ||
 	    virtio_fs_attach(dev, pair[0], NULL) < 0)
 		abort();
