@@ -26,6 +26,7 @@ void attack_registers(struct device *dev);
 void attack_blk(struct device *dev);
 void attack_vsock(struct device *dev);
 void attack_fs(struct device *dev);
+void attack_balloon(struct device *dev);
 
 /* A good request of the device's own kind, from a reset on. True also where it has nothing to serve. */
 bool device_serves(struct device *dev);

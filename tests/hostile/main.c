@@ -23,7 +23,8 @@ static bool canary_lives(void)
 
 bool device_listens(const struct device *dev)
 {
-	return dev->id == ID_RNG || dev->id == ID_BLK || dev->id == ID_VSOCK || dev->id == ID_FS;
+	return dev->id == ID_RNG || dev->id == ID_BLK || dev->id == ID_VSOCK || dev->id == ID_FS ||
+	       dev->id == ID_BALLOON;
 }
 
 void attack_begin(struct device *dev, const char *kind, const char *name)
@@ -137,6 +138,8 @@ void hostile_main(const void *boot_params)
 			attack_vsock(dev);
 		else if (dev->id == ID_FS)
 			attack_fs(dev);
+		else if (dev->id == ID_BALLOON)
+			attack_balloon(dev);
 	}
 	attack_console();
 	say("done ");

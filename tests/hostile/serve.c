@@ -59,6 +59,15 @@ static bool net_serves(struct device *dev)
 	return device_request(dev, &frame, 1);
 }
 
+/* A page taken back that was never given up. */
+static bool balloon_serves(struct device *dev)
+{
+	struct segment list = {BUFFER, 4, false};
+
+	*(uint32_t *)BUFFER = (uint32_t)(BUFFER >> 12) + 1;
+	return device_request(dev, &list, 1);
+}
+
 bool device_serves(struct device *dev)
 {
 	switch (dev->id) {
@@ -72,6 +81,8 @@ bool device_serves(struct device *dev)
 		return fs_serves(dev);
 	case ID_NET:
 		return net_serves(dev);
+	case ID_BALLOON:
+		return balloon_serves(dev);
 	default:
 		return false;
 	}
