@@ -159,6 +159,8 @@ static int run_daemon(struct pod_dir *pod, int listen_fd, int client_fd, int log
 
 	if (r == 0 && strcmp(pod->namespace, SHIM_OWN_NAMESPACE) != 0)
 		r = enter_mount_namespace();
+	if (r == 0)
+		r = pod_dir_reopen(pod);
 	if (r < 0) {
 		log_error("cannot become a daemon: %s", strerror(-r));
 		return 125;
