@@ -40,19 +40,18 @@ int mount_open_parent(int root_fd, const char *path, const char **ret_name)
 	return path_mkdirs_in_root(root_fd, parent);
 }
 
-static int do_sysctl(const struct op *op, struct err *err)
+int mount_sysctl(const char *name, const char *value, struct err *err)
 {
 	char path[192];
 	int r;
 
-	/* The plan has checked that the name is short and of harmless characters. */
-	snprintf(path, sizeof(path), "/proc/sys/%s", op->path);
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
 	for (char *p = path + strlen("/proc/sys/"); *p; p++) {
 		if (*p == '.')
 			*p = '/';
 	}
-	r = io_write_value(AT_FDCWD, path, op->value);
-	return r < 0 ? err_set_errno(err, -r, "sysctl %s", op->path) : 0;
+	r = io_write_value(AT_FDCWD, path, value);
+	return r < 0 ? err_set_errno(err, -r, "sysctl %s", name) : 0;
 }
 
 /*
@@ -338,7 +337,7 @@ static int do_op(const struct plan *plan, int root_fd, const struct op *op, stru
 		r = net_loopback_up();
 		break;
 	case OP_SYSCTL:
-		return do_sysctl(op, err);
+		return mount_sysctl(op->path, op->value, err);
 	case OP_MOUNT:
 		return do_mount(root_fd, op, err);
 	case OP_BIND:

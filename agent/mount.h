@@ -25,6 +25,9 @@ int mount_finish(const struct plan *plan, int root_fd, struct err *err);
  * one go. */
 int mount_pivot(int root_fd, struct err *err);
 
+/* Writes a sysctl of the namespaces that the caller is in; plan_linux_sysctl() has judged it. */
+int mount_sysctl(const char *name, const char *value, struct err *err);
+
 /* Puts what fd refers to over the file path in the root, which is made. */
 int mount_over_file(int root_fd, const char *path, int fd);
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/random.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,8 @@
 
 #include "agent.pb-c.h"
 #include "agent/agent.h"
+#include "agent/mount.h"
+#include "agent/plan.h"
 #include "agent/service.h"
 #include "common/cleanup.h"
 #include "common/io.h"
@@ -74,6 +77,22 @@ static void bring_cpus_online(uint32_t want)
 	}
 }
 
+/* The namespaces that the pod's containers share are the agent's own. */
+static int set_sysctls(const Agent__SetupRequest *req, struct err *err)
+{
+	const uint64_t namespaces = CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < req->n_sysctl; i++) {
+		const Spec__KeyValue *kv = req->sysctl[i];
+
+		r = plan_linux_sysctl(kv->key, kv->value, namespaces, err);
+		if (r == 0)
+			r = mount_sysctl(kv->key, kv->value, err);
+	}
+	return r;
+}
+
 static int set_up(struct agent *agent, const Agent__SetupRequest *req, struct err *err)
 {
 	int r;
@@ -84,7 +103,9 @@ static int set_up(struct agent *agent, const Agent__SetupRequest *req, struct er
 		return err_set(err, EINVAL, "hostname is longer than 64 bytes");
 	if (req->hostname[0] && sethostname(req->hostname, strlen(req->hostname)) < 0)
 		return err_set_errno(err, errno, "setting the hostname");
-	r = set_clock(req->realtime_ns, err);
+	r = set_sysctls(req, err);
+	if (r >= 0)
+		r = set_clock(req->realtime_ns, err);
 	if (r >= 0)
 		r = add_entropy(&req->entropy, err);
 	if (r < 0)

@@ -24,8 +24,7 @@
 struct agent_client {
 	struct loop *loop;
 	struct agent_events events;
-	char *hostname;
-	uint32_t cpus;
+	Agent__SetupRequest *setup; /* but for what is known only when it is sent */
 	const Agent__UpdateNetworkRequest *network;
 	Agent__SetupResponse *set_up; /* while the network is set up */
 	int listen_fd;
@@ -66,6 +65,18 @@ static void forget_setup(struct agent_client *client)
 	client->set_up = NULL;
 }
 
+/* A message of our own; NULL: out of memory. */
+static void *copy_message(const ProtobufCMessage *msg)
+{
+	size_t size = protobuf_c_message_get_packed_size(msg);
+	_cleanup_free_ uint8_t *packed = malloc(size ? size : 1);
+
+	if (!packed)
+		return NULL;
+	protobuf_c_message_pack(msg, packed);
+	return protobuf_c_message_unpack(msg->descriptor, NULL, size, packed);
+}
+
 static void on_network(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	struct agent_client *client = data;
@@ -75,20 +86,6 @@ static void on_network(const ProtobufCMessage *reply, const struct err *err, voi
 	else
 		client->events.ready(client->set_up, client->events.data);
 	forget_setup(client);
-}
-
-/* The answer to Setup is told when the network is there too. */
-static int keep_setup(struct agent_client *client, const ProtobufCMessage *reply)
-{
-	size_t size = protobuf_c_message_get_packed_size(reply);
-	_cleanup_free_ uint8_t *copy = malloc(size ? size : 1);
-
-	if (!copy)
-		return -ENOMEM;
-	protobuf_c_message_pack(reply, copy);
-	client->set_up = (Agent__SetupResponse *)protobuf_c_message_unpack(
-		&agent__setup_response__descriptor, NULL, size, copy);
-	return client->set_up ? 0 : -ENOMEM;
 }
 
 static void on_setup(const ProtobufCMessage *reply, const struct err *err, void *data)
@@ -104,10 +101,11 @@ static void on_setup(const ProtobufCMessage *reply, const struct err *err, void 
 		client->events.ready((const Agent__SetupResponse *)reply, client->events.data);
 		return;
 	}
-	r = keep_setup(client, reply);
-	if (r == 0)
-		r = agent_client_call(client, "UpdateNetwork", &client->network->base, 0,
-				      on_network, client);
+	/* The answer is told when the network is there too. */
+	client->set_up = copy_message(reply);
+	r = client->set_up ? agent_client_call(client, "UpdateNetwork", &client->network->base, 0,
+					       on_network, client)
+			   : -ENOMEM;
 	if (r < 0)
 		lose_errno(client, r, "cannot set the network up");
 }
@@ -115,7 +113,7 @@ static void on_setup(const ProtobufCMessage *reply, const struct err *err, void 
 static void on_hello(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	struct agent_client *client = data;
-	Agent__SetupRequest setup = AGENT__SETUP_REQUEST__INIT;
+	Agent__SetupRequest setup = *client->setup; /* whose strings stay its own */
 	uint8_t entropy[ENTROPY_SIZE];
 	struct timespec now;
 	ssize_t n;
@@ -127,8 +125,6 @@ static void on_hello(const ProtobufCMessage *reply, const struct err *err, void 
 	}
 	n = getrandom(entropy, sizeof(entropy), 0);
 	clock_gettime(CLOCK_REALTIME, &now);
-	setup.hostname = client->hostname;
-	setup.cpus = client->cpus;
 	setup.realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	setup.entropy.data = entropy;
 	setup.entropy.len = n > 0 ? (size_t)n : 0;
@@ -168,17 +164,21 @@ int agent_client_create(struct loop *loop, int vsock_dirfd, const struct agent_s
 			struct err *err)
 {
 	_cleanup_(agent_client_destroy_p) struct agent_client *client = calloc(1, sizeof(*client));
+	Agent__SetupRequest request = AGENT__SETUP_REQUEST__INIT;
 	int r;
 
 	if (!client)
 		return err_set(err, ENOMEM, "out of memory");
 	client->loop = loop;
 	client->events = *events;
-	client->cpus = setup->cpus;
+	request.hostname = (char *)(uintptr_t)setup->hostname;
+	request.cpus = setup->cpus;
+	request.sysctl = setup->sysctl;
+	request.n_sysctl = setup->n_sysctl;
+	client->setup = copy_message(&request.base);
 	client->network = setup->network;
 	client->listen_fd = -1;
-	client->hostname = strdup(setup->hostname);
-	r = client->hostname
+	r = client->setup
 		    ? sock_listen_at(vsock_dirfd, PORT_SOCKET(PORT_AGENT), 1, &client->listen_fd)
 		    : -ENOMEM;
 	if (r == 0)
@@ -199,7 +199,8 @@ void agent_client_destroy(struct agent_client *client)
 	close_fd(&client->listen_fd);
 	rpc_conn_close(client->conn);
 	forget_setup(client);
-	free(client->hostname);
+	if (client->setup)
+		protobuf_c_message_free_unpacked(&client->setup->base, NULL);
 	free(client);
 }
 

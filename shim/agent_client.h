@@ -30,6 +30,8 @@ struct agent_events {
 struct agent_setup {
 	const char *hostname;
 	uint32_t cpus;
+	Spec__KeyValue **sysctl; /* of the namespaces that the pod's containers share */
+	size_t n_sysctl;
 	const Agent__UpdateNetworkRequest *network; /* NULL: none */
 };
 

@@ -101,6 +101,16 @@ void sandbox_abort_start(struct sandbox *sandbox, const char *what)
 		fail_with_log(sandbox, what, "");
 }
 
+void sandbox_stop(struct sandbox *sandbox)
+{
+	if (sandbox->state == SANDBOX_DEAD)
+		return;
+	sandbox->state = SANDBOX_DEAD;
+	source_arm(sandbox->deadline, 0);
+	err_set(&sandbox->why, EPIPE, "the sandbox was stopped");
+	source_defer(sandbox->failure);
+}
+
 /* --- the agent -------------------------------------------------------------------------------- */
 
 static void on_agent_connected(void *data)
@@ -246,6 +256,8 @@ static int prepare(struct sandbox *sandbox, const struct sandbox_config *config,
 	const struct agent_setup setup = {
 		.hostname = config->hostname,
 		.cpus = config->cpus,
+		.sysctl = config->sysctl,
+		.n_sysctl = config->n_sysctl,
 		.network = config->network,
 	};
 	const struct agent_events events = {

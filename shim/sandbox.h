@@ -25,6 +25,8 @@ struct sandbox_config {
 	const char *hypervisor; /* "vmm"; NULL: the default */
 	const char *kernel;     /* path; NULL: our own */
 	const char *hostname;
+	Spec__KeyValue **sysctl; /* of the namespaces that its containers share */
+	size_t n_sysctl;
 	uint64_t memory;
 	unsigned cpus;
 	bool debug;
@@ -76,6 +78,9 @@ int sandbox_start(struct sandbox *sandbox, const struct sandbox_config *config, 
 
 /* A helper of the start has failed; what is followed by the log's last words. Once it runs: nothing. */
 void sandbox_abort_start(struct sandbox *sandbox, const char *what);
+
+/* Ends the VM; failed follows, at the end of the turn, and may free it. */
+void sandbox_stop(struct sandbox *sandbox);
 
 /* The console's last lines for a person: printable, at most max bytes with the NUL. */
 size_t sandbox_console(const struct sandbox *sandbox, char *buf, size_t max);

@@ -20,6 +20,7 @@
 struct container;
 struct forward;
 struct loop;
+struct pod_service;
 struct publisher;
 struct source;
 
@@ -33,6 +34,7 @@ struct shim {
 	struct list containers;      /* struct container */
 	struct list clients;         /* struct client */
 	struct publisher *publisher; /* to containerd; NULL: nobody wants events */
+	struct pod_service *pod_service; /* NULL: the pod was made by its first container */
 	int listen_fd, log_fd;
 	struct source *listener, *linger, *closer;
 	uint32_t slots; /* disk slots taken, a bit each */
@@ -73,9 +75,27 @@ struct container *shim_find_stood_for(struct shim *shim, pid_t pid);
 /* Writes the record, where the pod has one. */
 void shim_save_record(struct shim *shim);
 
+/* What a pod's machine is made from. */
+struct pod_plan {
+	struct spec *spec;           /* the first container's, or the pod's own */
+	const char *id;              /* of which it is: the host name, where the spec has none */
+	struct hypervisor_disk disk; /* of the first container; fd -1: none */
+	bool shares;                 /* the first container has shared folders */
+};
+
+/* Starts the VM; on_sandbox_ready or on_sandbox_failed follows where this returns 0. */
+int shim_start_sandbox(struct shim *shim, const struct pod_plan *plan, const Google__Any *options,
+		       struct err *err);
+
 /* Create of the Task service; data is a struct client. */
 void shim_handle_create(struct rpc_call *call, const ProtobufCMessage *msg, void *data);
 
+/* For the Sandbox service: the VM is ready, has ended; the shim ends. */
+void shim_pod_ready(struct shim *shim);
+void shim_pod_ended(struct shim *shim, const struct err *why);
+void shim_pod_free(struct shim *shim);
+
+extern const struct rpc_service shim_pod_service; /* containerd's Sandbox service */
 extern const struct rpc_service shim_task_service;
 extern const struct rpc_service shim_task_v3_service;
 extern const struct rpc_service shim_sandbox_service;

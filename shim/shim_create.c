@@ -16,6 +16,7 @@
 #include "shim/pod_size.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
+#include "shim/spec_guest.h"
 #include "task.pb-c.h"
 
 static void fail(struct rpc_call *call, int code, const char *text)
@@ -37,13 +38,13 @@ static struct pod_size host_size(void)
 }
 
 /*
- * What the VM is to be, from the first container's annotations. Those that name host paths or
- * programs count only where sbx itself wrote them.
+ * What the VM is to be, from the spec of its first container, or of the pod. Annotations that name host
+ * paths or programs count only where sbx itself wrote them.
  */
-static int read_config(const struct shim *shim, const struct container *container,
+static int read_config(const struct shim *shim, const struct pod_plan *plan,
 		       const struct config *config, struct sandbox_config *ret, struct err *err)
 {
-	const struct spec *spec = container->spec;
+	const struct spec *spec = plan->spec;
 	const struct pod_size fallback = {config->memory, config->cpus};
 	const struct pod_size host = host_size();
 	struct pod_size size;
@@ -52,13 +53,13 @@ static int read_config(const struct shim *shim, const struct container *containe
 	if (r < 0)
 		return r;
 	*ret = (struct sandbox_config){
-		.hostname = spec->config.hostname ? spec->config.hostname : container->id,
+		.hostname = spec->config.hostname ? spec->config.hostname : plan->id,
 		.memory = size.memory,
 		.cpus = size.cpus,
-		.disks = {{.fd = container->image_fd, .readonly = !container->rootfs.writable}},
-		.n_disks = container->image_fd >= 0,
+		.disks = {plan->disk},
+		.n_disks = plan->disk.fd >= 0,
 		.alone = shim->own_pod,
-		.shares = container->shares.n,
+		.shares = plan->shares,
 		.pod_dirfd = shim->pod->dirfd,
 		.pod_path = shim->pod->path,
 		.log_fd = shim->log_fd,
@@ -71,13 +72,16 @@ static int read_config(const struct shim *shim, const struct container *containe
 		ret->kernel = spec_annotation(spec, "sbx.kernel");
 		ret->debug = spec_annotation(spec, "sbx.debug") != NULL;
 	}
+	/* What runs nothing itself says for the others what their common namespaces are to be. */
+	if (group_is_sandbox(spec))
+		return spec_guest_build_sysctl(plan->spec, &ret->n_sysctl, &ret->sysctl, err);
 	return 0;
 }
 
-/* The network namespace of the host that the container is to be in; NULL: none. */
-static const char *network_path(const struct container *container)
+/* The network namespace of the host that a container is to be in; NULL: none. */
+static const char *network_path(const struct spec *spec)
 {
-	const struct spec_linux *from = container->spec->config.linux;
+	const struct spec_linux *from = spec->config.linux;
 	const struct spec_namespace *namespaces = from ? from->namespaces.items : NULL;
 
 	for (size_t i = 0; from && i < from->namespaces.n; i++)
@@ -98,11 +102,10 @@ static void on_network_lost(const char *how, void *data)
 }
 
 /* The first container's is the pod's network. */
-static int open_network(struct shim *shim, const struct container *container, unsigned cpus,
-			struct err *err)
+static int open_network(struct shim *shim, const struct spec *spec, unsigned cpus, struct err *err)
 {
-	const char *path = network_path(container);
-	const char *network = spec_annotation(container->spec, "sbx.network");
+	const char *path = network_path(spec);
+	const char *network = spec_annotation(spec, "sbx.network");
 
 	if (path) {
 		int r = net_open_namespace(&shim->net, path, cpus, err);
@@ -113,17 +116,17 @@ static int open_network(struct shim *shim, const struct container *container, un
 		return 0;
 	shim->net.on_lost = on_network_lost;
 	shim->net.data = shim;
-	return net_open_user(&shim->net, shim->loop,
-			     spec_annotation(container->spec, "sbx.publish"), shim->log_fd, err);
+	return net_open_user(&shim->net, shim->loop, spec_annotation(spec, "sbx.publish"),
+			     shim->log_fd, err);
 }
 
 /* Only CRI forwards ports. Without it everything else still works. */
-static void open_forward(struct shim *shim, const struct container *container)
+static void open_forward(struct shim *shim, const struct spec *spec)
 {
-	const char *path = network_path(container);
+	const char *path = network_path(spec);
 	struct err err = ERR_INIT;
 
-	if (shim->own_pod || !path || !group_is_sandbox(container->spec))
+	if (shim->own_pod || !path || !group_is_sandbox(spec))
 		return;
 	if (forward_create(shim->loop, &shim->sandbox, path, &shim->forward, &err) < 0)
 		log_warn("port-forward will not work: %s", err.msg);
@@ -132,7 +135,7 @@ static void open_forward(struct shim *shim, const struct container *container)
 /* And a later one's must be the same. */
 static int check_network(struct shim *shim, const struct container *container, struct err *err)
 {
-	const char *path = network_path(container);
+	const char *path = network_path(container->spec);
 	pid_t owner = path ? namespace_owner("network", path) : 0;
 
 	/* A container's own, in the guest, is the agent's to find. */
@@ -142,9 +145,9 @@ static int check_network(struct shim *shim, const struct container *container, s
 }
 
 /* Whoever sweeps up after us reads the group's name in the pod's directory. */
-static int enter_cgroup(struct shim *shim, const struct container *container, struct err *err)
+static int enter_cgroup(struct shim *shim, const struct spec *spec, struct err *err)
 {
-	const struct spec_linux *linux_spec = container->spec->config.linux;
+	const struct spec_linux *linux_spec = spec->config.linux;
 	const char *asked = linux_spec ? linux_spec->cgroups_path : NULL;
 	char path[PATH_MAX];
 	int r;
@@ -157,21 +160,19 @@ static int enter_cgroup(struct shim *shim, const struct container *container, st
 	return r < 0 ? r : host_cgroup_enter(path, shim->sandbox.hv->pid, err);
 }
 
-static int start_sandbox(struct shim *shim, struct container *container, const Google__Any *options,
-			 struct err *err)
+int shim_start_sandbox(struct shim *shim, const struct pod_plan *plan, const Google__Any *options,
+		       struct err *err)
 {
 	_cleanup_config_ struct config machine = {0};
 	struct sandbox_config config;
 	int r = 0;
 
 	if (!shim->own_pod)
-		r = pod_config_read(container->spec, options, &machine, err);
+		r = pod_config_read(plan->spec, options, &machine, err);
 	if (r == 0)
-		r = read_config(shim, container, &machine, &config, err);
-	if (container->image_fd >= 0)
-		container->slot = shim_take_slot(shim);
+		r = read_config(shim, plan, &machine, &config, err);
 	if (r == 0)
-		r = open_network(shim, container, config.cpus, err);
+		r = open_network(shim, plan->spec, config.cpus, err);
 	if (r < 0)
 		net_finish(&shim->net);
 	if (r == 0) {
@@ -181,17 +182,32 @@ static int start_sandbox(struct shim *shim, struct container *container, const G
 	}
 	net_handed_over(&shim->net);
 	if (r == 0) {
-		r = enter_cgroup(shim, container, err);
+		r = enter_cgroup(shim, plan->spec, err);
 		/* Nobody is to join a machine whose first container, and its disk, will never be. */
 		if (r < 0)
 			sandbox_abort_start(&shim->sandbox, err->msg);
 	}
 	if (r == 0) {
-		open_forward(shim, container);
+		open_forward(shim, plan->spec);
 		shim->record.vmm_pid = shim->sandbox.hv->pid;
 		shim_save_record(shim);
 	}
 	return r;
+}
+
+static int start_for(struct shim *shim, struct container *container, const Google__Any *options,
+		     struct err *err)
+{
+	const struct pod_plan plan = {
+		.spec = container->spec,
+		.id = container->id,
+		.disk = {.fd = container->image_fd, .readonly = !container->rootfs.writable},
+		.shares = container->shares.n,
+	};
+
+	if (container->image_fd >= 0)
+		container->slot = shim_take_slot(shim);
+	return shim_start_sandbox(shim, &plan, options, err);
 }
 
 /* The pod's first container brings the VM; a later one enters it, now or when it is up. */
@@ -199,7 +215,7 @@ static void admit(struct shim *shim, struct container *container, const Google__
 		  struct rpc_call *call)
 {
 	struct err err = ERR_INIT;
-	int r = shim->sandbox.state == SANDBOX_NEW ? start_sandbox(shim, container, options, &err)
+	int r = shim->sandbox.state == SANDBOX_NEW ? start_for(shim, container, options, &err)
 						   : check_network(shim, container, &err);
 
 	if (r < 0) {

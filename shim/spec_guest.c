@@ -179,6 +179,15 @@ static int build_tuning(const struct builder *b, const struct spec_process *from
 	return from->scheduler ? build_scheduler(b, from->scheduler, &out->scheduler) : 0;
 }
 
+int spec_guest_build_sysctl(struct spec *spec, size_t *ret_n, Spec__KeyValue ***ret,
+			    struct err *err)
+{
+	const struct builder b = {.spec = spec, .err = err};
+
+	return spec->config.linux ? spec_build_pairs(&b, &spec->config.linux->sysctl, ret_n, ret)
+				  : 0;
+}
+
 int spec_guest_build_process(struct spec *spec, const struct spec_process *process,
 			     Spec__Process **ret, struct err *err)
 {

@@ -19,6 +19,9 @@
 int spec_guest_build(struct spec *spec, Spec__Spec **ret, struct err *err);
 int spec_guest_build_process(struct spec *spec, const struct spec_process *process,
 			     Spec__Process **ret, struct err *err);
+/* linux.sysctl alone, of a container that stands for its pod. */
+int spec_guest_build_sysctl(struct spec *spec, size_t *ret_n, Spec__KeyValue ***ret,
+			    struct err *err);
 int spec_guest_build_resources(struct spec *spec, const struct spec_resources *resources,
 			       Spec__Resources **ret, struct err *err);
 
