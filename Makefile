@@ -191,7 +191,7 @@ $(B)/tests/host_%: $(B)/obj/tests/integration/host_%.o $(base)
 	$(link) $(LIBS_common)
 $(B)/tests/host_container: $(B)/obj/tests/integration/agent_harness.o $(B)/libshim.a
 $(B)/tests/host_container: LIBS_common := $(LIBS_shim)
-$(B)/tests/host_events: $(patsubst %,$(B)/obj/tests/integration/events_%.o,calls judge sink)
+$(B)/tests/host_events $(B)/tests/host_pod: $(patsubst %,$(B)/obj/tests/integration/events_%.o,calls judge sink)
 $(B)/tests/host_agent: $(patsubst %,$(B)/obj/tests/integration/agent_%.o,harness spec calls \
 	cases_process cases_stream cases_wall)
 # Our own programs, taken over at the moment when they begin to serve.

@@ -128,6 +128,13 @@ int cgroup_init(struct err *err)
 	return r < 0 ? err_set_errno(err, -r, "setting the cgroup tree up") : 0;
 }
 
+int cgroup_open_all(void)
+{
+	int fd = open(CONTAINERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int cgroup_create(const char *id, struct err *err)
 {
 	char path[256];

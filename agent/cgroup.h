@@ -61,6 +61,8 @@ void cgroup_remove_beneath(int fd);
  * UINT64_MAX, and what is not there 0. */
 uint64_t cgroup_value(int fd, const char *file, const char *key);
 void cgroup_stats(int fd, Agent__StatsResponse *ret);
+/* Opens the one that all containers are beneath. */
+int cgroup_open_all(void);
 
 /*
  * Calls fn once: with 0 when key in cgroup.events becomes want, with -ETIMEDOUT. Never from within

@@ -149,12 +149,14 @@ void handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 
 void handle_stats(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
-	struct container *container = find(call, msg, data);
+	bool all = ((const Agent__ContainerRequest *)msg)->id[0] == '\0';
+	struct container *container = all ? NULL : find(call, msg, data);
+	_cleanup_close_ int fd = all ? cgroup_open_all() : -1;
 	Agent__StatsResponse reply = AGENT__STATS_RESPONSE__INIT;
 
-	if (!container)
+	if (!all && !container)
 		return;
-	cgroup_stats(container->cgroup_fd, &reply);
+	cgroup_stats(all ? fd : container->cgroup_fd, &reply);
 	rpc_reply(call, &reply.base);
 }
 

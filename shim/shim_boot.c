@@ -65,6 +65,9 @@ int shim_find_group(const struct shim_flags *flags, const char *bundle, char ret
 	if (asprintf(&path, "%s/config.json", bundle) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	r = io_read_file(AT_FDCWD, path, SPEC_MAX_BYTES, &text, &size);
+	/* A pod that is made by the Sandbox service may have none. */
+	if (r == -ENOENT)
+		return 0;
 	if (r < 0)
 		return err_set_errno(err, -r, "%s", path);
 	return group_of(text, size, flags->id, ret, err);

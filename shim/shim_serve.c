@@ -30,10 +30,7 @@
 #define ACCEPTS   16
 
 static const struct rpc_service *const services[] = {
-	&shim_task_service,
-	&shim_task_v3_service,
-	&shim_sandbox_service,
-	NULL,
+	&shim_task_service, &shim_task_v3_service, &shim_pod_service, &shim_sandbox_service, NULL,
 };
 
 /* --- clients ---------------------------------------------------------------------------------- */
@@ -186,8 +183,18 @@ static void on_sandbox_ready(void *data)
 
 	if (shim->forward)
 		forward_begin(shim->forward);
+	shim_pod_ready(shim);
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_enter(list_entry(it, struct container, link));
+}
+
+/* The VM and what it has on the host. */
+static void end_machine(struct shim *shim)
+{
+	forward_destroy(TAKE_PTR(shim->forward));
+	sandbox_finish(&shim->sandbox);
+	net_finish(&shim->net);
+	pod_dir_forget_network(shim->pod);
 }
 
 static void on_sandbox_failed(const struct err *why, void *data)
@@ -201,6 +208,10 @@ static void on_sandbox_failed(const struct err *why, void *data)
 		container_fail(list_entry(it, struct container, link), why);
 	/* From here on no answer of the agent's can come, and objects may be freed. */
 	agent_client_destroy(TAKE_PTR(shim->sandbox.agent));
+	/* A pod that was made by itself ends by itself; the shim is asked about it until it is told to go. */
+	if (shim->pod_service)
+		end_machine(shim);
+	shim_pod_ended(shim, why);
 }
 
 static void tear_down(struct shim *shim)
@@ -215,10 +226,8 @@ static void tear_down(struct shim *shim)
 		container_fail(list_entry(it, struct container, link), &gone);
 	/* First the agent's open calls, then who waits for the guest's streams, then both's own end. */
 	agent_client_destroy(TAKE_PTR(shim->sandbox.agent));
-	forward_destroy(TAKE_PTR(shim->forward));
-	sandbox_finish(&shim->sandbox);
-	net_finish(&shim->net);
-	pod_dir_forget_network(shim->pod);
+	end_machine(shim);
+	shim_pod_ended(shim, &gone);
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_free(list_entry(it, struct container, link));
 	if (shim->record.status != RECORD_STOPPED) {
@@ -360,6 +369,7 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd)
 	list_for_each_safe (it, tmp, &shim.clients)
 		client_free(list_entry(it, struct client, link));
 	publisher_destroy(shim.publisher);
+	shim_pod_free(&shim);
 	close_fd(&shim.listen_fd);
 	loop_destroy(shim.loop);
 	record_finish(&shim.record);

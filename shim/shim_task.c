@@ -281,8 +281,10 @@ static void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *msg, 
 	const Task__ShutdownRequest *req = (const Task__ShutdownRequest *)msg;
 	struct shim *shim = task_shim(data);
 
-	/* containerd asks after each container; the last one's counts. */
-	if (req->now || list_empty(&shim->containers))
+	/* containerd asks after each container; the last one's counts. A pod made by itself has its own call. */
+	if (shim->pod_service)
+		log_debug("Shutdown of a task: the sandbox stays");
+	else if (req->now || list_empty(&shim->containers))
 		shim_shut_down(shim, NULL);
 	rpc_reply_empty(call);
 }

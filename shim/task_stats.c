@@ -19,27 +19,20 @@ bool task_stats_legacy(void)
 	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type != CGROUP2_SUPER_MAGIC;
 }
 
-static void reply(struct rpc_call *call, const ProtobufCMessage *metrics)
+static int pack(const ProtobufCMessage *metrics, Google__Any *ret)
 {
-	Task__StatsResponse response = TASK__STATS_RESPONSE__INIT;
-	Google__Any any = GOOGLE__ANY__INIT;
-	size_t size = protobuf_c_message_get_packed_size(metrics);
-	_cleanup_free_ uint8_t *data = malloc(size + 1);
-	struct err err = ERR_INIT;
+	uint8_t *data = malloc(protobuf_c_message_get_packed_size(metrics) + 1);
 
-	if (!data) {
-		err_set(&err, ENOMEM, "out of memory");
-		rpc_fail(call, &err);
-		return;
-	}
-	any.type_url = (char *)(uintptr_t)metrics->descriptor->name;
-	any.value.len = protobuf_c_message_pack(metrics, data);
-	any.value.data = data;
-	response.stats = &any;
-	rpc_reply(call, &response.base);
+	if (!data)
+		return -ENOMEM;
+	google__any__init(ret);
+	ret->type_url = (char *)(uintptr_t)metrics->descriptor->name;
+	ret->value.len = protobuf_c_message_pack(metrics, data);
+	ret->value.data = data;
+	return 0;
 }
 
-static void reply_v2(struct rpc_call *call, const Agent__StatsResponse *s)
+static int pack_v2(const Agent__StatsResponse *s, Google__Any *ret)
 {
 	Metrics2__Metrics metrics = METRICS2__METRICS__INIT;
 	Metrics2__PidsStat pids = METRICS2__PIDS_STAT__INIT;
@@ -71,10 +64,10 @@ static void reply_v2(struct rpc_call *call, const Agent__StatsResponse *s)
 	metrics.cpu = &cpu;
 	metrics.memory = &memory;
 	metrics.memory_events = &events;
-	reply(call, &metrics.base);
+	return pack(&metrics.base, ret);
 }
 
-static void reply_v1(struct rpc_call *call, const Agent__StatsResponse *s)
+static int pack_v1(const Agent__StatsResponse *s, Google__Any *ret)
 {
 	Metrics1__Metrics metrics = METRICS1__METRICS__INIT;
 	Metrics1__PidsStat pids = METRICS1__PIDS_STAT__INIT;
@@ -111,13 +104,26 @@ static void reply_v1(struct rpc_call *call, const Agent__StatsResponse *s)
 	metrics.pids = &pids;
 	metrics.cpu = &cpu;
 	metrics.memory = &memory;
-	reply(call, &metrics.base);
+	return pack(&metrics.base, ret);
+}
+
+int task_stats_pack(const Agent__StatsResponse *stats, bool legacy, Google__Any *ret)
+{
+	return legacy ? pack_v1(stats, ret) : pack_v2(stats, ret);
 }
 
 void task_stats_reply(struct rpc_call *call, const Agent__StatsResponse *stats, bool legacy)
 {
-	if (legacy)
-		reply_v1(call, stats);
-	else
-		reply_v2(call, stats);
+	Task__StatsResponse response = TASK__STATS_RESPONSE__INIT;
+	struct err err = ERR_INIT;
+	Google__Any any;
+
+	if (task_stats_pack(stats, legacy, &any) < 0) {
+		err_set(&err, ENOMEM, "out of memory");
+		rpc_fail(call, &err);
+		return;
+	}
+	response.stats = &any;
+	rpc_reply(call, &response.base);
+	free(any.value.data);
 }

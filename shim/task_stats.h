@@ -9,7 +9,10 @@
 
 struct rpc_call;
 
-/* Answers a Task.Stats. legacy: the form for cgroup v1. */
+/* The metrics message as ret, whose value is the caller's to free. legacy: the form for cgroup v1. */
+int task_stats_pack(const Agent__StatsResponse *stats, bool legacy, Google__Any *ret);
+
+/* Answers a Task.Stats with it. */
 void task_stats_reply(struct rpc_call *call, const Agent__StatsResponse *stats, bool legacy);
 
 /* Whether this host's cgroups are v1 or hybrid, so that clients expect the legacy form. */

@@ -76,7 +76,12 @@ int start(struct container *c, struct proc *p);
 int kill_proc(struct container *c, struct proc *p, uint32_t signo);
 int delete_proc(struct container *c, struct proc *p, uint32_t *ret_status);
 void update(struct container *c);
-/* Makes the bundle and a task of it. The pod's first connects t.task to the shim's address. */
-int create(struct container *c, const char *script, const char *type, char *address, size_t size);
+/*
+ * Makes a bundle, whose path is returned, and runs the shim's start in it. The pod's first connects
+ * t.task to the address that start says.
+ */
+int make_shim(const char *id, const char *script, const char *type, char *bundle, size_t size);
+/* The same, and a task of it. */
+int create(struct container *c, const char *script, const char *type);
 
 #endif

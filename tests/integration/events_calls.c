@@ -160,6 +160,7 @@ static const char config_format[] =
 	"\"annotations\":{\"io.containerd.runc.v2.group\":\"%s\","
 	"\"io.kubernetes.cri.container-type\":\"%s\"}}";
 
+/* Without a script: a bundle without a config.json, as of a pod that is made by itself. */
 static int make_bundle(const char *id, const char *script, const char *type, char *path,
 		       size_t size)
 {
@@ -170,12 +171,14 @@ static int make_bundle(const char *id, const char *script, const char *type, cha
 	snprintf(rootfs, sizeof(rootfs), "%s/rootfs", path);
 	if (mkdir(path, 0700) < 0 || mkdir(rootfs, 0755) < 0)
 		return -errno;
-	snprintf(text, sizeof(text), config_format, script, t.sandbox.id, type);
 	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* As containerd does; it reads what comes, we leave it there. */
 	if (mkfifoat(dirfd, "log", 0700) < 0 ||
 	    openat(dirfd, "log", O_RDWR | O_NONBLOCK | O_CLOEXEC) < 0)
 		return -errno;
+	if (!script)
+		return 0;
+	snprintf(text, sizeof(text), config_format, script, t.sandbox.id, type);
 	return io_write_atomic(dirfd, "config.json", text, strlen(text), 0600);
 }
 
@@ -211,29 +214,34 @@ static int run_start(const char *id, const char *bundle, char *address, size_t s
 	return 0;
 }
 
-int create(struct container *c, const char *script, const char *type, char *address, size_t size)
+int make_shim(const char *id, const char *script, const char *type, char *bundle, size_t size)
+{
+	const struct rpc_config config = {.role = "containerd"};
+	char address[256];
+	int fd, r = make_bundle(id, script, type, bundle, size);
+
+	if (r == 0)
+		r = run_start(id, bundle, address, sizeof(address));
+	if (r < 0 || t.task)
+		return r;
+	r = sock_connect_at(AT_FDCWD, strncmp(address, "unix://", 7) == 0 ? address + 7 : address,
+			    &fd);
+	return r < 0 ? r : rpc_conn_create(t.loop, fd, &config, &t.task);
+}
+
+int create(struct container *c, const char *script, const char *type)
 {
 	Task__CreateTaskRequest request = TASK__CREATE_TASK_REQUEST__INIT;
 	Task__Mount mount = TASK__MOUNT__INIT, *mounts[] = {&mount};
-	const struct rpc_config config = {.role = "containerd"};
 	char bundle[400];
 	char *options[] = {(char *)(t.image ? "ro" : "rbind"), (char *)"ro"};
-	int fd, r;
+	int r;
 
 	trace(" create(%s: %s)", c->id, script);
 	snprintf(c->init.id, sizeof(c->init.id), "%s", c->id);
-	r = make_bundle(c->id, script, type, bundle, sizeof(bundle));
-	if (r == 0)
-		r = run_start(c->id, bundle, address, size);
+	r = make_shim(c->id, script, type, bundle, sizeof(bundle));
 	if (r < 0)
 		return r;
-	if (!t.task) {
-		const char *path = strncmp(address, "unix://", 7) == 0 ? address + 7 : address;
-
-		r = sock_connect_at(AT_FDCWD, path, &fd);
-		if (r < 0 || (r = rpc_conn_create(t.loop, fd, &config, &t.task)) < 0)
-			return r;
-	}
 	mount.type = (char *)(t.image ? "erofs" : "bind");
 	mount.source = (char *)(uintptr_t)t.rootfs;
 	mount.options = options;

@@ -166,13 +166,12 @@ static void one_life(unsigned round)
 	static const char *const inits[] = {"exec sleep 1000", "exec sleep 1000", "exec sleep 1000",
 					    "sleep 0.1; exit 5", "exit 0"};
 	struct container *c = &t.current;
-	char address[256];
 	unsigned steps = dice(14);
 
 	t.trace_len = 0;
 	*c = (struct container){.init.expect = ANY};
 	snprintf(c->id, sizeof(c->id), "c%u", round);
-	if (create(c, inits[dice(ARRAY_SIZE(inits))], "container", address, sizeof(address)) < 0) {
+	if (create(c, inits[dice(ARRAY_SIZE(inits))], "container") < 0) {
 		wrong("it cannot be created");
 		return;
 	}
@@ -202,12 +201,11 @@ static void one_life(unsigned round)
 
 static int begin_pod(unsigned round)
 {
-	char address[256];
 	int r;
 
 	t.sandbox = (struct container){.init.expect = ANY};
 	snprintf(t.sandbox.id, sizeof(t.sandbox.id), "s%u", round);
-	r = create(&t.sandbox, "exec sleep 10000", "sandbox", address, sizeof(address));
+	r = create(&t.sandbox, "exec sleep 10000", "sandbox");
 	if (r == 0)
 		begin_wait(&t.sandbox, &t.sandbox.init);
 	return r == 0 ? start(&t.sandbox, &t.sandbox.init) : r;
