@@ -180,7 +180,7 @@ int pod_spec_build(const Pod__CreateSandboxRequest *request, struct bytes config
 	_cleanup_(config_free_p) Pod__PodSandboxConfig *options = unpack_options(request->options);
 	_cleanup_(json_decref_p) json_t *root = NULL;
 	_cleanup_free_ char *text = NULL;
-	json_error_t error;
+	json_error_t error = {.line = -1};
 	int r;
 
 	if (!options)
