@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """gate.py LOG FIGURES [--accept]: no figure of LOG more than 3 % worse than in FIGURES.
 
-Times count as a multiple of the same boot's floor, which is fork+exec and crun run; memory and exits as
-they are. Figures hold for the package versions that they were measured with."""
+Times count as a multiple of the same boot's floor, which is fork+exec and crun run at their best; memory
+and exits as they are. Figures hold for the package versions that they were measured with: with others, what
+is far worse still fails, and one is asked to look and to accept."""
 
 import json
 import statistics
 import sys
 
 LIMIT = 1.03
+LIMIT_OF_OTHER_VERSIONS = 1.15
 FLOOR = [("fork and exec", "exit"), ("crun run", "up")]
 # What is gated, and the least difference that counts, in its unit: what a tick or a page may do.
 GATED = {
@@ -18,33 +20,35 @@ GATED = {
     ("sbx exec", "up"): 0.2,
     ("sbx exec", "exit"): 0.5,
     ("RPC", "shim to agent"): 0.005,
-    ("memory", "containerd-shim, private"): 0.02,
-    ("memory", "sbx-vmm, private"): 0.02,
+    ("memory", "containerd-shim, private"): 0.06,
+    ("memory", "sbx-vmm, private"): 0.1,
     ("memory", "guest, resident of 256"): 2.0,
     ("exits", "sbx run, all"): 10,
 }
 
 
 def read(path):
-    figures, versions = {}, {}
+    figures, versions, floor = {}, {}, 0
     with open(path, encoding="utf-8", errors="replace") as log:
         for line in log:
             parts = line.rstrip("\n").split("|")
             if parts[0] == "version":
                 versions[parts[1]] = parts[2]
             elif parts[0] == "figure" and len(parts) == 5:
-                figures[parts[1], parts[2]] = statistics.median(float(v) for v in parts[4].split())
-    return figures, versions
+                values = [float(v) for v in parts[4].split()]
+                figures[parts[1], parts[2]] = statistics.median(values)
+                # Half of crun's runs meet a tick: the median of a few is one or the other.
+                floor += min(values) if (parts[1], parts[2]) in FLOOR else 0
+    return figures, versions, floor
 
 
 def is_time(key):
     return key[0].startswith("sbx ") or key[0] == "RPC"
 
 
-def normalise(figures):
-    """Times as multiples of the floor, and the floor."""
-    floor = sum(figures[key] for key in FLOOR)
-    return {key: figures[key] / floor if is_time(key) else figures[key] for key in GATED}, floor
+def normalise(figures, floor):
+    """Times as multiples of the floor."""
+    return {key: figures[key] / floor if is_time(key) else figures[key] for key in GATED}
 
 
 def accept(path, values, versions):
@@ -56,11 +60,11 @@ def accept(path, values, versions):
 
 
 def main():
-    figures, versions = read(sys.argv[1])
+    figures, versions, floor = read(sys.argv[1])
     missing = [key for key in [*GATED, *FLOOR] if key not in figures]
     if missing:
         sys.exit("not measured: " + "; ".join(": ".join(key) for key in missing))
-    values, floor = normalise(figures)
+    values = normalise(figures, floor)
     if "--accept" in sys.argv:
         accept(sys.argv[2], values, versions)
         return
@@ -69,23 +73,23 @@ def main():
     expected = {(name, what): value for name, what, value in table["figures"]}
     changed = [f"{name} {table['versions'].get(name)} -> {version}" for name, version in versions.items()
                if table["versions"].get(name) != version]
-    failed = 0
+    failed, limit = 0, LIMIT
     if changed:
-        print("not ok versions: the figures are of other packages, see them and `make bench-accept`: "
+        print("# The figures are of other packages. See whether they are well, and `make bench-accept`: "
               + ", ".join(changed))
-        failed += 1
+        limit = LIMIT_OF_OTHER_VERSIONS
     for key, value in values.items():
         slack = GATED[key] / (floor if is_time(key) else 1)
         name = ": ".join(key)
         if key not in expected:
             print(f"not ok {name}: not in {sys.argv[2]}; `make bench-accept`")
             failed += 1
-        elif value > max(expected[key] * LIMIT, expected[key] + slack):
+        elif value > max(expected[key] * limit, expected[key] + slack):
             print(f"not ok {name}: {value:.4g} instead of {expected[key]:.4g}, {value / expected[key] - 1:+.1%}")
             failed += 1
         else:
             print(f"ok {name}: {value:.4g}, {value / expected[key] - 1:+.1%}")
-    print(f"{len(values) + bool(changed) - failed} passed, {failed} failed")
+    print(f"{len(values) - failed} passed, {failed} failed")
     sys.exit(failed != 0)
 
 
