@@ -75,12 +75,11 @@ static int plan_caps(const Spec__Capabilities *caps, struct process_plan *plan, 
 	    caps_parse(caps->permitted, caps->n_permitted, &out->permitted, err) < 0 ||
 	    caps_parse(caps->ambient, caps->n_ambient, &out->ambient, err) < 0)
 		return err_wrap(err, "process.capabilities");
-	/* The kernel would refuse both, but as a bare EPERM. */
+	/* The kernel would refuse it, but as a bare EPERM. */
 	if (out->effective & ~out->permitted)
 		return err_set(err, EINVAL, "process.capabilities: effective exceeds permitted");
-	if (out->ambient & ~(out->permitted & out->inheritable))
-		return err_set(err, EINVAL,
-			       "process.capabilities: ambient exceeds permitted or inheritable");
+	/* buildah asks for more than there can be; runc and crun leave out what the kernel refuses. */
+	out->ambient &= out->permitted & out->inheritable;
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A process: its tuning, and what is wrong with one. */
+#include <linux/capability.h>
+
 #include "tests/unit/agent/plan_spec.h"
 
 TestSuite(plan_process, .init = setup);
@@ -90,6 +92,27 @@ Test(plan_process, refuses_tuning)
 	refused(EINVAL, "seccomp");
 }
 
+Test(plan_process, ambient_capabilities)
+{
+	static char *caps[] = {"CAP_CHOWN", "CAP_KILL"};
+	static Spec__Capabilities capabilities;
+	struct process_plan plan;
+	struct err err = ERR_INIT;
+
+	spec__capabilities__init(&capabilities);
+	process.capabilities = &capabilities;
+	capabilities.permitted = capabilities.inheritable = capabilities.ambient = caps;
+	capabilities.n_permitted = capabilities.n_ambient = 2;
+	capabilities.n_inheritable = 1;
+	cr_assert_eq(plan_process(&process, &plan, &err), 0, "%s", err.msg);
+	cr_assert_eq(plan.caps.ambient, 1u << CAP_CHOWN);
+	plan_process_finish(&plan);
+	capabilities.n_permitted = 0;
+	cr_assert_eq(plan_process(&process, &plan, &err), 0, "%s", err.msg);
+	cr_assert_eq(plan.caps.ambient, 0);
+	plan_process_finish(&plan);
+}
+
 Test(plan_process, refuses_processes)
 {
 	static Spec__Rlimit limit, *limits[] = {&limit, &limit};
@@ -127,11 +150,7 @@ Test(plan_process, refuses_processes)
 	capabilities.effective = caps;
 	capabilities.n_effective = 1;
 	refused(EINVAL, "permitted");
-	capabilities.permitted = caps;
-	capabilities.n_permitted = 1;
-	capabilities.ambient = caps;
-	capabilities.n_ambient = 1;
-	refused(EINVAL, "ambient");
+	process.capabilities = NULL;
 	spec.process = NULL;
 	refused(EINVAL, "process");
 }
