@@ -16,6 +16,7 @@
 #include "common/rpc.h"
 #include "sbx.pb-c.h"
 #include "shim/cli.h"
+#include "shim/pod_socket.h"
 #include "shim/shim.h"
 #include "task.pb-c.h"
 

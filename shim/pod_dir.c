@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sha256.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,6 +18,7 @@
 #include "shim/host_cgroup.h"
 #include "shim/net_join.h"
 #include "shim/places.h"
+#include "shim/pod_socket.h"
 
 #define NETWORK_TRIES  40
 #define NETWORK_TRY_NS 50000000
@@ -219,39 +219,6 @@ int pod_dir_write_record(struct pod_dir *pod, const struct record *record, struc
 	return 0;
 }
 
-int pod_socket_dir(int *ret_dirfd, char **ret_path, struct err *err)
-{
-	_cleanup_free_ char *run = NULL, *path = NULL;
-	int r = places_run_dir(&run, err), fd;
-
-	if (r < 0)
-		return r;
-	if (asprintf(&path, "%s/s", run) < 0)
-		return err_set(err, ENOMEM, "out of memory");
-	r = io_mkdirs(path, 0700);
-	fd = r < 0 ? r : open_dir(path);
-	if (fd < 0)
-		return err_set_errno(err, -fd, "%s", path);
-	*ret_dirfd = fd;
-	if (ret_path)
-		*ret_path = TAKE_PTR(path);
-	return 0;
-}
-
-/* A hash, because ids may be longer than a socket's path may be. */
-void pod_socket_name(const char *namespace, const char *id, char name[33])
-{
-	char hex[SHA256_DIGEST_STRING_LENGTH];
-	SHA2_CTX ctx;
-
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, (const uint8_t *)namespace, strlen(namespace) + 1);
-	SHA256Update(&ctx, (const uint8_t *)id, strlen(id));
-	SHA256End(&ctx, hex);
-	memcpy(name, hex, 32);
-	name[32] = '\0';
-}
-
 int pod_dir_write_network(struct pod_dir *pod, const char *path, const struct net_joint *joint,
 			  struct err *err)
 {
@@ -290,12 +257,7 @@ void pod_dir_forget_network(struct pod_dir *pod)
 
 void pod_dir_remove_sockets(struct pod_dir *pod)
 {
-	_cleanup_close_ int dirfd = -1;
-	char name[33];
-
-	pod_socket_name(pod->namespace, pod->id, name);
-	if (pod_socket_dir(&dirfd, NULL, NULL) == 0)
-		unlinkat(dirfd, name, 0);
+	pod_socket_remove(pod->namespace, pod->id);
 	unlinkat(pod->dirfd, "address", 0);
 	io_remove_tree(pod->dirfd, "vsock");
 	remove_network(pod);
@@ -389,6 +351,18 @@ static int sweep_one(struct pod_dir *pod, void *data)
 int pod_dir_sweep(const char *namespace, struct err *err)
 {
 	return pod_dir_for_each(namespace, sweep_one, NULL, err);
+}
+
+static int remove_dead(struct pod_dir *pod, void *data)
+{
+	if (pod_dir_try_lock(pod) == 0)
+		pod_dir_remove(pod, NULL);
+	return 0;
+}
+
+int pod_dir_remove_dead(const char *namespace, struct err *err)
+{
+	return pod_dir_for_each(namespace, remove_dead, NULL, err);
 }
 
 int pod_dir_lock_namespace(const char *namespace, struct err *err)

@@ -79,10 +79,6 @@ int pod_dir_remove(struct pod_dir *pod, struct err *err);
  * the lock only. */
 void pod_dir_remove_sockets(struct pod_dir *pod);
 
-/* RUN/s, where shims listen, and the name in it of a pod's socket (33 bytes with the NUL). */
-int pod_socket_dir(int *ret_dirfd, char **ret_path, struct err *err);
-void pod_socket_name(const char *namespace, const char *id, char name[33]);
-
 /* Calls fn for every pod of a namespace; a negative return ends the walk and is returned. */
 typedef int (*pod_fn)(struct pod_dir *pod, void *data);
 int pod_dir_for_each(const char *namespace, pod_fn fn, void *data, struct err *err);
@@ -92,6 +88,8 @@ int pod_dir_for_each(const char *namespace, pod_fn fn, void *data, struct err *e
  * have ended. Cheap where there is nothing to do.
  */
 int pod_dir_sweep(const char *namespace, struct err *err);
+/* The same where somebody else keeps the records: nothing is left of them. */
+int pod_dir_remove_dead(const char *namespace, struct err *err);
 
 /* Holds a namespace's own lock while names are chosen. Returns the fd, which ends it on close. */
 int pod_dir_lock_namespace(const char *namespace, struct err *err);

@@ -34,6 +34,7 @@
 #include "shim/container.h"
 #include "shim/group.h"
 #include "shim/pod_dir.h"
+#include "shim/pod_socket.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "task.pb-c.h"
@@ -107,9 +108,11 @@ static int bind_socket(const struct shim_flags *flags, int *ret_fd, char **ret_a
 	if (asprintf(ret_address, "unix://%s/%s", dir, name) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	r = sock_listen_at(dirfd, name, 64, ret_fd);
-	if (r == -EADDRINUSE && sock_connect_at(dirfd, name, &probe) == 0)
-		return 1;
 	if (r == -EADDRINUSE) {
+		r = sock_connect_at(dirfd, name, &probe);
+		/* One whose queue is full lives, too. */
+		if (r != -ECONNREFUSED && r != -ENOENT)
+			return 1;
 		unlinkat(dirfd, name, 0);
 		r = sock_listen_at(dirfd, name, 64, ret_fd);
 	}
@@ -269,15 +272,19 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 	if (r == 0 && !chosen)
 		r = shim_find_group(as_given, ".", group, err);
 	flags->id = group;
+	/* containerd calls no delete for a start that was killed; what is in its way fails here below. */
+	if (r == 0 && !chosen)
+		pod_dir_remove_dead(flags->namespace, NULL);
 	if (r == 0)
 		r = bind_socket(flags, &listen_fd, &address, err);
 	if (!address)
 		return r;
+	/* At once, so that no socket is without a directory that leads whoever cleans up to it. */
+	if (r == 0)
+		r = open_pod(flags, &pod, err);
 	/* The bundle is our working directory; it gets the address that containerd reads back. */
 	if (r >= 0 && !chosen)
 		r = write_address(AT_FDCWD, address, err) < 0 ? -EIO : r;
-	if (r == 0)
-		r = open_pod(flags, &pod, err);
 	if (r == 0 && pod)
 		r = write_address(pod->dirfd, address, err);
 	if (r == 0 && pod)

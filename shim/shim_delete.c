@@ -17,6 +17,7 @@
 #include "shim/cli_pod.h"
 #include "shim/container.h"
 #include "shim/pod_dir.h"
+#include "shim/pod_socket.h"
 #include "shim/shim_boot.h"
 #include "task.pb-c.h"
 
@@ -76,8 +77,13 @@ static int clean_up(const struct shim_flags *flags, struct err *err)
 	if (r < 0)
 		snprintf(group, sizeof(group), "%s", flags->id);
 	r = pod_dir_open(flags->namespace, group, &pod, err);
+	if (r == -ENOENT) {
+		/* Of a start that was killed there may be no more than this. */
+		pod_socket_remove_dead(flags->namespace, group);
+		return 0;
+	}
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r;
 	if (strcmp(group, flags->id) != 0 && pod_dir_try_lock(pod) == -EBUSY)
 		return delete_container(pod, flags->id, err);
 	return delete_pod(pod, err);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: the daemon half of the shim. It lives from the fork in shim_boot.c until
- * shim_shut_down(), for which there are six reasons: a client asks (Shutdown), a signal asks, the
+ * shim_shut_down(), for which there are seven reasons: a client asks (Shutdown), a signal asks, the
  * init of a detached run has ended, a client that holds the pod has gone, the last client has gone
- * before there was any container, or the stand-in of the only container has before that has run.
+ * before there was any container, or the stand-in of the only container has before that has run; or
+ * nobody has ever come, as of a containerd that died while it started us and was back too soon to find
+ * where we listen.
  *
  * The shutdown is deferred to the end of a turn, because it frees what the callers stand on. It ends
  * the VM first, which closes the agent's connection and so answers all that is open; then the record
@@ -27,6 +29,7 @@
 #include "shim/shim.h"
 
 #define LINGER_NS (2 * 1000000000ull)
+#define NOBODY_NS (60 * 1000000000ull)
 #define ACCEPTS   16
 
 static const struct rpc_service *const services[] = {
@@ -282,6 +285,14 @@ void shim_shut_down(struct shim *shim, const char *why)
 	source_defer(shim->closer);
 }
 
+static void on_nobody(struct source *source, uint32_t events, void *data)
+{
+	struct shim *shim = data;
+
+	if (list_empty(&shim->clients) && shim->sandbox.state == SANDBOX_NEW)
+		shim_shut_down(shim, "nobody has called");
+}
+
 static void on_signal(struct source *source, uint32_t events, void *data)
 {
 	shim_shut_down(data, "its owner process was asked to end");
@@ -331,6 +342,10 @@ static int set_up(struct shim *shim, int client_fd, struct err *err)
 		r = loop_add_defer(shim->loop, on_closing, shim, &shim->closer);
 	if (r == 0)
 		r = loop_add_timer(shim->loop, on_linger, shim, &shim->linger);
+	if (r == 0)
+		r = loop_add_timer(shim->loop, on_nobody, shim, &source);
+	if (r == 0)
+		source_arm(source, NOBODY_NS);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(signals); i++)
 		r = loop_add_signal(shim->loop, signals[i], on_signal, shim, &source);
 	if (r == 0)

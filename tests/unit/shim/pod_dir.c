@@ -133,6 +133,22 @@ Test(pod_dir, sweep_removes_half_made_ones)
 	cr_assert_eq(status_of("a", &record), -ENOENT);
 }
 
+Test(pod_dir, without_records_the_dead_leave_nothing)
+{
+	_cleanup_(pod_dir_free_p) struct pod_dir *alive = make("alive", RECORD_RUNNING, false);
+	_cleanup_record_ struct record record = {0};
+	struct pod_dir *half = NULL;
+
+	pod_dir_free(make("dead", RECORD_RUNNING, false));
+	cr_assert_eq(pod_dir_create("t", "half", &half, NULL), 0);
+	pod_dir_free(half);
+	cr_assert_eq(pod_dir_remove_dead("t", NULL), 0);
+	cr_assert_eq(status_of("dead", &record), -ENOENT);
+	cr_assert_eq(status_of("half", &record), -ENOENT);
+	cr_assert_eq(status_of("alive", &record), 0);
+	cr_assert_eq(pod_dir_remove_dead("other", NULL), 0, "no such namespace is nothing to do");
+}
+
 Test(pod_dir, the_lock_lives_with_whoever_inherits_it)
 {
 	struct pod_dir *pod = make("a", RECORD_RUNNING, false);
@@ -165,18 +181,6 @@ Test(pod_dir, a_lock_that_is_handed_over_must_be_the_pods)
 	cr_assert_eq(pod_dir_open("t", "a", &heir, NULL), 0);
 	cr_assert_eq(pod_dir_adopt_lock(heir, other->lock_fd), -EINVAL);
 	cr_assert_eq(pod_dir_adopt_lock(heir, dup(pod->lock_fd)), 0);
-}
-
-Test(pod_dir, sockets_have_short_names_of_their_own)
-{
-	char a[33], b[33], c[33];
-
-	pod_socket_name("t", "ab", a);
-	pod_socket_name("ta", "b", b);
-	pod_socket_name("t", "ab", c);
-	cr_assert_eq(strlen(a), 32);
-	cr_assert_str_neq(a, b);
-	cr_assert_str_eq(a, c);
 }
 
 Test(pod_dir, refuses_a_directory_of_others)
