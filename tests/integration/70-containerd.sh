@@ -28,6 +28,11 @@ x"'
 
 c -d "$image" long sleep 1000
 check "ctr run -d" '[ $status = 0 ]'
+# What it alone holds of code and data; nobody else runs this program now.
+own_kib() { awk '/^Private_(Clean|Dirty):/ { sum += $2 } END { print sum }' "/proc/$(pgrep -x "$1")/smaps_rollup"; }
+sleep 1
+kib=$(own_kib containerd-shim)
+check "the shim idle with one container: $kib KiB of its own, at most 1024" '[ "$kib" -gt 0 ] && [ "$kib" -le 1024 ]'
 check "the monitor is in the container's cgroup" 'grep -q default/long /proc/$(pgrep -x sbx-vmm)/cgroup'
 check "task list" 'ctr task list | grep -q "long.*RUNNING"'
 timeout 60 ctr task exec --exec-id e1 long sh -c 'echo in; exit 3' >"$work/out" 2>"$work/err"
