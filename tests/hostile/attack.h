@@ -25,7 +25,11 @@ void attack_rings(struct device *dev);
 void attack_registers(struct device *dev);
 void attack_blk(struct device *dev);
 void attack_vsock(struct device *dev);
+/* What a disk that is read-only has to refuse, whether it was said to be or not; nothing of others. */
+void attack_image(struct device *dev);
 void attack_fs(struct device *dev);
+/* Public advisories about shared folders, by their names. */
+void attack_folders(struct device *dev);
 void attack_balloon(struct device *dev);
 
 /* A good request of the device's own kind, from a reset on. True also where it has nothing to serve. */

@@ -130,3 +130,44 @@ void attack_blk(struct device *dev)
 	}
 	in_one_place(dev);
 }
+
+/* CVE-2020-2025: a guest that changes its image finds it changed the next time, and so do others. */
+static const struct {
+	const char *name;
+	uint32_t type;
+} changes[] = {
+	{"CVE-2020-2025: a write", VIRTIO_BLK_T_OUT},
+	{"CVE-2020-2025: a discard", VIRTIO_BLK_T_DISCARD},
+	{"CVE-2020-2025: zeros", VIRTIO_BLK_T_WRITE_ZEROES},
+	{"CVE-2020-2025: a secure erasure", VIRTIO_BLK_T_SECURE_ERASE},
+};
+
+static void change(struct device *dev, const char *kind, unsigned i)
+{
+	const struct request request = {.type = changes[i].type,
+					.header = 16,
+					.out = changes[i].type == VIRTIO_BLK_T_OUT ? 512 : 16,
+					.status = 1};
+
+	attack_begin(dev, kind, changes[i].name);
+	memset((void *)DATA, 0, 512);
+	*(struct virtio_blk_discard_write_zeroes *)DATA =
+		(struct virtio_blk_discard_write_zeroes){.num_sectors = 8};
+	send(dev, &request);
+	attack_end(dev, OUTCOME_SAFE,
+		   *(volatile uint8_t *)ANSWER != VIRTIO_BLK_S_OK ? OUTCOME_SAFE : OUTCOME_WRONG);
+}
+
+void attack_image(struct device *dev)
+{
+	const uint32_t readonly = 1u << VIRTIO_BLK_F_RO;
+
+	if (!(device_features(dev) & readonly))
+		return;
+	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		change(dev, "read-only", i);
+		dev->declined = readonly;
+		change(dev, "read-only, not negotiated", i);
+		dev->declined = 0;
+	}
+}

@@ -3,36 +3,14 @@
  * FUSE requests that no kernel would send: virtio 1.2, 5.11, and linux/fuse.h. The file server has two
  * roots, "r" and the read-only "ro", of the same folder.
  */
-#include <linux/fuse.h>
+#include "fuse.h"
 
-#include "attack.h"
+#define NOBODY 0x1234567890ull
 
-#define REQUEST BUFFER
-#define REPLY   (BUFFER + 0x20000)
-#define ROOT    1
-#define NOBODY  0x1234567890ull
+#define ONES8   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+#define ONES(n) .args = {ONES8, ONES8, ONES8, ONES8, ONES8}, .n_args = (n)
 
-struct request {
-	const char *name;
-	uint32_t opcode;
-	uint64_t node;
-	uint8_t args[64]; /* what comes behind the header, zeros where nothing is said */
-	uint32_t n_args;
-	const char *text; /* a name, or names, behind the arguments */
-	uint32_t n_text;  /* 0: the text and its NUL */
-	uint32_t len;     /* what the header says; 0: the truth */
-	uint32_t room;    /* for the reply; 0: 4096 */
-	bool tolerated;   /* the answer may also be a good one */
-};
-
-#define NAME(t)  .text = (t)
-#define NAMES(t) .text = (t), .n_text = sizeof(t)
-#define BARE(t)  .text = (t), .n_text = sizeof(t) - 1
-#define ONES8    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
-#define ONES(n)  .args = {ONES8, ONES8, ONES8, ONES8, ONES8}, .n_args = (n)
-#define ZEROS(n) .n_args = (n)
-
-static const struct request requests[] = {
+static const struct fuse_attack requests[] = {
 	{"a request shorter than its header says", FUSE_LOOKUP, ROOT, .len = 4096, NAME("r")},
 	{"a request longer than its header says", FUSE_LOOKUP, ROOT, .len = 41, NAME("r")},
 	{"a request of 4 GiB", FUSE_LOOKUP, ROOT, .len = 0xffffffff, NAME("r")},
@@ -110,7 +88,7 @@ static const struct request requests[] = {
 	{"a status in every field", FUSE_STATX, ROOT, ONES(24), .tolerated = true},
 };
 
-static uint32_t fill(const struct request *a)
+uint32_t fuse_fill(const struct fuse_attack *a)
 {
 	struct fuse_in_header *header = (struct fuse_in_header *)REQUEST;
 	uint32_t n_text = !a->text ? 0 : a->n_text ? a->n_text : (uint32_t)strlen(a->text) + 1;
@@ -131,35 +109,44 @@ static uint32_t fill(const struct request *a)
 	return len;
 }
 
-/* Begins a session, as a driver does first. */
-static bool shake_hands(struct device *dev)
+void fuse_send(struct device *dev, const struct fuse_attack *a)
 {
-	const struct request init = {.opcode = FUSE_INIT,
-				     .args = {7, [4] = 38, [12] = 0xff, 0xff, 0xff, 0xff},
-				     .n_args = 64};
-	struct segment segments[] = {{REQUEST, fill(&init), false}, {REPLY, 4096, true}};
-	volatile struct fuse_out_header *reply = (struct fuse_out_header *)REPLY;
+	struct segment segments[] = {{REQUEST, fuse_fill(a), false},
+				     {REPLY, a->room ? a->room : 4096, true}};
 
 	memset((void *)REPLY, 0, 64);
-	return device_request(dev, segments, 2) && reply->unique == 77 && reply->error == 0;
+	device_request(dev, segments, 2);
+}
+
+bool fuse_ask(struct device *dev, const struct fuse_attack *a)
+{
+	volatile struct fuse_out_header *reply = (struct fuse_out_header *)REPLY;
+
+	fuse_send(dev, a);
+	return reply->unique == 77 && reply->error == 0;
+}
+
+bool fuse_begin(struct device *dev)
+{
+	const struct fuse_attack init = {.opcode = FUSE_INIT,
+					 .args = {7, [4] = 38, [12] = 0xff, 0xff, 0xff, 0xff},
+					 .n_args = 64};
+
+	return fuse_ask(dev, &init);
 }
 
 static bool looks_up(struct device *dev, const char *name)
 {
-	const struct request lookup = {.opcode = FUSE_LOOKUP, .node = ROOT, NAME(name)};
-	struct segment segments[] = {{REQUEST, fill(&lookup), false}, {REPLY, 4096, true}};
-	volatile struct fuse_out_header *reply = (struct fuse_out_header *)REPLY;
-
-	memset((void *)REPLY, 0, 64);
-	return device_request(dev, segments, 2) && reply->unique == 77 && reply->error == 0;
+	return fuse_ask(dev,
+			&(struct fuse_attack){.opcode = FUSE_LOOKUP, .node = ROOT, NAME(name)});
 }
 
 bool fs_serves(struct device *dev)
 {
-	return shake_hands(dev) && looks_up(dev, "r") && looks_up(dev, "ro");
+	return fuse_begin(dev) && looks_up(dev, "r") && looks_up(dev, "ro");
 }
 
-static enum outcome judge_reply(const struct device *dev, const struct request *a)
+enum outcome fuse_judge(const struct device *dev, const struct fuse_attack *a)
 {
 	volatile struct fuse_out_header *reply = (struct fuse_out_header *)REPLY;
 
@@ -169,17 +156,13 @@ static enum outcome judge_reply(const struct device *dev, const struct request *
 	return reply->error < 0 && reply->error > -4096 ? OUTCOME_SAFE : OUTCOME_WRONG;
 }
 
-static void run(struct device *dev, const struct request *a)
+static void run(struct device *dev, const struct fuse_attack *a)
 {
-	struct segment segments[] = {{REQUEST, 0, false}, {REPLY, a->room ? a->room : 4096, true}};
-
 	attack_begin(dev, "FUSE", a->name);
-	shake_hands(dev);
-	memset((void *)REPLY, 0, 64);
-	segments[0].len = fill(a);
+	fuse_begin(dev);
 	/* What needs no answer gets none, and is used all the same. */
-	device_request(dev, segments, 2);
-	attack_end(dev, OUTCOME_SAFE, judge_reply(dev, a));
+	fuse_send(dev, a);
+	attack_end(dev, OUTCOME_SAFE, fuse_judge(dev, a));
 }
 
 /* A name as long as the chain can be, and one byte a segment. */
@@ -191,38 +174,38 @@ static void long_names(struct device *dev)
 					    "a name of 65535 bytes"};
 
 	for (unsigned i = 0; i < 5; i++) {
-		const struct request lookup = {.opcode = FUSE_LOOKUP, .node = ROOT};
+		const struct fuse_attack lookup = {.opcode = FUSE_LOOKUP, .node = ROOT};
 		struct segment segments[] = {{REQUEST, 40 + lengths[i] + 1, false},
 					     {REPLY, 4096, true}};
 
 		attack_begin(dev, "FUSE", names[i]);
-		shake_hands(dev);
+		fuse_begin(dev);
 		memset((void *)REPLY, 0, 64);
-		fill(&lookup);
+		fuse_fill(&lookup);
 		((struct fuse_in_header *)REQUEST)->len = segments[0].len;
 		memset((uint8_t *)REQUEST + 40, 'n', lengths[i]);
 		((uint8_t *)REQUEST)[40 + lengths[i]] = 0;
 		device_request(dev, segments, 2);
-		attack_end(dev, OUTCOME_SAFE, judge_reply(dev, &lookup));
+		attack_end(dev, OUTCOME_SAFE, fuse_judge(dev, &lookup));
 	}
 }
 
 static void in_pieces(struct device *dev)
 {
-	const struct request lookup = {.opcode = FUSE_LOOKUP, .node = ROOT, NAME("..")};
+	const struct fuse_attack lookup = {.opcode = FUSE_LOOKUP, .node = ROOT, NAME("..")};
 	struct segment segments[QUEUE_SIZE];
 	uint32_t len;
 
 	attack_begin(dev, "FUSE", "look up .. in pieces of three bytes");
-	shake_hands(dev);
+	fuse_begin(dev);
 	memset((void *)REPLY, 0, 64);
-	len = fill(&lookup);
+	len = fuse_fill(&lookup);
 	for (unsigned i = 0; i < QUEUE_SIZE - 1; i++)
 		segments[i] = (struct segment){REQUEST + i * 3, i * 3 + 3 <= len ? 3 : len - i * 3,
 					       false};
 	segments[QUEUE_SIZE - 1] = (struct segment){REPLY, 4096, true};
 	device_request(dev, segments, QUEUE_SIZE);
-	attack_end(dev, OUTCOME_SAFE, judge_reply(dev, &lookup));
+	attack_end(dev, OUTCOME_SAFE, fuse_judge(dev, &lookup));
 }
 
 void attack_fs(struct device *dev)

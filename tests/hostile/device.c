@@ -30,6 +30,12 @@ void device_set_queue(struct device *dev, unsigned queue, const struct queue *at
 	reg_write(dev, VIRTIO_MMIO_QUEUE_READY, 1);
 }
 
+uint32_t device_features(struct device *dev)
+{
+	reg_write(dev, VIRTIO_MMIO_DEVICE_FEATURES_SEL, 0);
+	return reg_read(dev, VIRTIO_MMIO_DEVICE_FEATURES);
+}
+
 void device_negotiate(struct device *dev)
 {
 	reg_write(dev, VIRTIO_MMIO_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
@@ -40,7 +46,7 @@ void device_negotiate(struct device *dev)
 		offered = reg_read(dev, VIRTIO_MMIO_DEVICE_FEATURES);
 		/* Without EVENT_IDX, so that every doorbell counts. */
 		if (!half)
-			offered &= ~(1u << VIRTIO_RING_F_EVENT_IDX);
+			offered &= ~(1u << VIRTIO_RING_F_EVENT_IDX | dev->declined);
 		reg_write(dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, half);
 		reg_write(dev, VIRTIO_MMIO_DRIVER_FEATURES, offered);
 	}

@@ -41,6 +41,7 @@ struct device {
 	uint64_t base;
 	uint32_t id;
 	unsigned attacked;    /* the queue that the guest sends with */
+	uint32_t declined;    /* features that are offered and not taken, of the first 32 */
 	struct queue *queues; /* MAX_QUEUES, of this device */
 };
 
@@ -58,7 +59,9 @@ static inline void reg_write(const struct device *dev, unsigned reg, uint32_t v)
 bool device_reset(struct device *dev);
 /* The attacked queue's registers, ready at last; the device must be in reset. */
 void device_set_queue(struct device *dev, unsigned queue, const struct queue *at, uint32_t size);
-/* Negotiates everything that is offered. */
+/* The first 32 features that are offered. */
+uint32_t device_features(struct device *dev);
+/* Negotiates everything that is offered, but what is declined. */
 void device_negotiate(struct device *dev);
 /* From whatever state to DRIVER_OK with clean rings. */
 bool device_start(struct device *dev);
