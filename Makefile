@@ -173,7 +173,7 @@ check: programs tests ## unit and golden tests: no root, no KVM, seconds
 # What integration tests are made of beside scripts: guest_X is a guest's /init, host_X runs on the host.
 helpers_c := $(wildcard tests/integration/guest_*.c tests/integration/host_*.c)
 helpers   := $(patsubst tests/integration/%.c,$(B)/tests/%,$(helpers_c)) $(addprefix $(B)/tests/,fs_cases hostile \
-	taken_vmm taken_share)
+	taken_vmm taken_share counted_vmm counted_share)
 $(B)/tests/guest_%: tests/integration/guest_%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
@@ -202,6 +202,12 @@ $(B)/tests/taken_vmm: $(call main_of,vmm/main.c)
 $(B)/tests/taken_share: $(call main_of,vmm/share_main.c)
 $(B)/tests/taken_%: $(B)/obj/tests/integration/taken.o $(attacks) $(B)/libvmm.a $(base)
 	$(link) $(LIBS_vmm) -Wl,--wrap=loop_run,--wrap=seccomp_enter,--wrap=share_serve
+# The same programs, each rule of whose lists of system calls counts what it lets through.
+$(B)/obj/tests/integration/counted.o $(B)/obj/tests/integration/host_rules.o: $(seccomp_lists)
+$(B)/tests/counted_vmm: $(call main_of,vmm/main.c)
+$(B)/tests/counted_share: $(call main_of,vmm/share_main.c)
+$(B)/tests/counted_%: $(B)/obj/tests/integration/counted.o $(B)/libvmm.a $(base)
+	$(link) $(if $(filter %vmm,$@),$(STATIC)) $(LIBS_vmm) -Wl,--wrap=seccomp_enter,--wrap=seccomp_arm
 
 check-vm: all $(helpers) ## the integration suite, in the test host or on usable KVM
 	tests/integration/run

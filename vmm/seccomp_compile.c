@@ -11,7 +11,8 @@
  *	argN == VALUE  |  argN > VALUE  |  argN & MASK == VALUE
  *
  * Several lines of one name: any of them. A value is a number or one of the names below. What no line
- * allows kills the process.
+ * allows kills the process. A reason that begins with "unseen:" says why the tests never need the rule;
+ * every other one they do (94-rules.sh, which has the rules as a table, SECCOMP_RULES).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,7 @@
 
 #define MAX_CONDITIONS 6
 #define MAX_CALLS      512
+#define MAX_RULES      96
 #define OPTIMIZE_TREE  2 /* of libseccomp: a binary search */
 
 #define VALUE(name)                                                                                \
@@ -62,12 +64,22 @@ static const struct {
 	VALUE(S_IFCHR),         VALUE(S_IFBLK),
 };
 
+struct rule {
+	int nr;
+	char text[96];
+	bool unseen;
+	struct scmp_arg_cmp conditions[MAX_CONDITIONS];
+	unsigned n;
+};
+
 struct list {
 	scmp_filter_ctx ctx;
 	const char *file;
 	unsigned line;
 	int calls[MAX_CALLS];
 	unsigned n_calls;
+	struct rule rules[MAX_RULES];
+	unsigned n_rules;
 };
 
 static void __attribute__((noreturn)) bad(const struct list *list, const char *what)
@@ -119,30 +131,37 @@ static void remember(struct list *list, int nr)
 	list->calls[list->n_calls++] = nr;
 }
 
-static void add_rule(struct list *list, char *text)
+static void add_rule(struct list *list, char *text, bool unseen)
 {
-	struct scmp_arg_cmp conditions[MAX_CONDITIONS];
-	unsigned n = 0;
-	char *name = strsep(&text, " \t"), *word;
-	int nr = seccomp_syscall_resolve_name(name), r;
+	struct rule *rule = &list->rules[list->n_rules];
+	char *name, *word;
+	int r;
 
-	if (nr < 0)
+	if (list->n_rules == MAX_RULES || strlen(text) >= sizeof(rule->text))
+		bad(list, "too many rules, or too long a one");
+	rule->unseen = unseen;
+	memcpy(rule->text, text, strlen(text) + 1);
+	name = strsep(&text, " \t");
+	rule->nr = seccomp_syscall_resolve_name(name);
+	if (rule->nr < 0)
 		bad(list, "no such system call");
 	while (text && (word = strsep(&text, ",")))
 		if (word[strspn(word, " \t")]) {
-			if (n == MAX_CONDITIONS)
+			if (rule->n == MAX_CONDITIONS)
 				bad(list, "too many conditions");
-			conditions[n++] = condition(list, word);
+			rule->conditions[rule->n++] = condition(list, word);
 		}
-	r = seccomp_rule_add_array(list->ctx, SCMP_ACT_ALLOW, nr, n, conditions);
+	r = seccomp_rule_add_array(list->ctx, SCMP_ACT_ALLOW, rule->nr, rule->n, rule->conditions);
 	/* Another file may have it already. */
 	if (r < 0 && r != -EEXIST)
 		bad(list, strerror(-r));
-	remember(list, nr);
+	remember(list, rule->nr);
+	list->n_rules++;
 }
 
 static void add_line(struct list *list, char *line)
 {
+	static const char unseen[] = "unseen:";
 	char *reason = strchr(line, '#');
 	size_t n;
 
@@ -151,11 +170,12 @@ static void add_line(struct list *list, char *line)
 		return;
 	if (!reason || !reason[1 + strspn(reason + 1, " \t\n")])
 		bad(list, "a rule without a reason");
-	*reason = '\0';
+	*reason++ = '\0';
+	reason += strspn(reason, " \t");
 	n = strlen(line);
 	while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
 		line[--n] = '\0';
-	add_rule(list, line);
+	add_rule(list, line, strncmp(reason, unseen, strlen(unseen)) == 0);
 }
 
 static void add_file(struct list *list, const char *file)
@@ -168,6 +188,21 @@ static void add_file(struct list *list, const char *file)
 	list->file = file;
 	for (list->line = 1; fgets(line, sizeof(line), f); list->line++)
 		add_line(list, line);
+}
+
+/* arg & mask == value, or arg > value. */
+static void print_rule(const struct rule *rule)
+{
+	printf("\t{%d, \"%s\", %d, %u, {", rule->nr, rule->text, rule->unseen, rule->n);
+	for (unsigned i = 0; i < rule->n; i++) {
+		const struct scmp_arg_cmp *c = &rule->conditions[i];
+		bool masked = c->op == SCMP_CMP_MASKED_EQ;
+
+		printf("{%u, %d, %#llxull, %#llxull},", c->arg, c->op == SCMP_CMP_GT,
+		       masked ? (unsigned long long)c->datum_a : ~0ull,
+		       (unsigned long long)(masked ? c->datum_b : c->datum_a));
+	}
+	printf("}},\n");
 }
 
 static void print(const struct list *list, const char *name)
@@ -185,16 +220,21 @@ static void print(const struct list *list, const char *name)
 	printf("};\nstatic const short %s_calls[] = {", name);
 	for (unsigned i = 0; i < list->n_calls; i++)
 		printf("%s%d,", i % 12 ? " " : "\n\t", list->calls[i]);
-	printf("\n};\n");
+	printf("\n};\n#ifdef SECCOMP_RULES\nstatic const struct seccomp_rule %s_rules[] = {\n",
+	       name);
+	for (unsigned i = 0; i < list->n_rules; i++)
+		print_rule(&list->rules[i]);
+	printf("};\n#endif\n");
 }
 
 int main(int argc, char **argv)
 {
-	struct list list = {.ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)};
+	static struct list list;
 
 	log_open(STDERR_FILENO, LOG_WARN, "seccomp_compile");
 	if (argc < 3)
 		fatal("seccomp_compile NAME FILE.def...");
+	list.ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!list.ctx ||
 	    seccomp_attr_set(list.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
 	    seccomp_attr_set(list.ctx, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_TREE) < 0)

@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# also: qemu
+# Every rule of the lists of system calls (vmm/seccomp_*.def) is there because something needs it: sbx-vmm and
+# sbx-share with rules that count (counted.c) do the main jobs of the suite. A rule that let nothing through says
+# in its reason why no test can need it ("unseen:"), or fails. That every other call ends the process is
+# tests/unit/vmm/seccomp.c's.
+set -u
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+export SBX_RULES=$work/rules
+tests=$build/tests
+"$tests/host_rules" "$SBX_RULES"
+chmod 666 "$SBX_RULES"
+# Where the scripts below find what they run.
+world=$work/world
+mkdir -p "$world"
+cp -rL "$build/bin" "$build/share" "$world/"
+ln -s "$tests" "$world/tests"
+cp "$tests/counted_vmm" "$world/bin/sbx-vmm"
+cp "$tests/counted_share" "$world/bin/sbx-share"
+
+job() { # SCRIPT: with what it says shown where it fails
+	SBX_BUILD=$world timeout -k 5 200 "$here/$1" >"$work/out" 2>&1
+	status=$?
+	check "$1: $(grep -c '^ok' "$work/out") cases, counted" '[ $status = 0 ]'
+	[ $status = 0 ] || grep -v '^ok' "$work/out" | head -n 20 | sed 's/^/    /'
+}
+if [ "${SBX_HYPERVISOR:-vmm}" = vmm ]; then
+	lists=(main vcpu worker share)
+	job 11-virtio.sh
+	job 60-net.sh
+else
+	lists=(devices share)
+fi
+job 50-share.sh
+
+"$tests/host_rules" "$SBX_RULES" "${lists[@]}" >"$work/rules.txt"
+sort -rn -k 2 "$work/rules.txt" | sed 's/^/# /'
+# Beside QEMU a list that is sbx-vmm's too is not the driver's to use up.
+must='idle'
+[ "${SBX_HYPERVISOR:-vmm}" = vmm ] || must='idle devices: madvise.*DONTDUMP'
+check "of $(grep -c '^hit' "$work/rules.txt") rules that were hit and $(grep -c '^unseen' "$work/rules.txt") that say why not, none is idle" \
+	'[ "$(grep -c ^hit "$work/rules.txt")" -ge 30 ] && ! grep -q "^$must" "$work/rules.txt"'
+check "no call was made that no rule allows" '! grep -q ^unlisted "$work/rules.txt"'
+finish
