@@ -12,12 +12,15 @@
 #define FD_MAX       65535
 #define PAGE         4096
 #define DEFAULT_SIZE (256 * MIB)
+/* Less would be a device that stands still. */
+#define RATE_MIN        4096
+#define CONSOLE_DEFAULT (128u << 10)
 
 /* What the table fills in; config_parse() turns it into a struct config. */
 struct raw {
 	const char *kvm, *kernel, *initrd, *cmdline, *vsock_dir, *control, *console_ring,
 		*console_file;
-	uint64_t memory, cpus, slots, uid;
+	uint64_t memory, cpus, slots, uid, disk_rate, disk_ops, net_rate, console_rate;
 	struct opt_list disks;
 	bool no_net, no_share, console_stdout, debug, help, version;
 };
@@ -49,6 +52,14 @@ static const struct opt options[] = {
 	 0},
 	{0, "console-stdout", OPT_FLAG, AT(console_stdout), NULL,
 	 "write the console to standard output", 0, 0},
+	{0, "disk-rate", OPT_SIZE, AT(disk_rate), "SIZE",
+	 "bytes a second of each disk (default: no limit)", RATE_MIN, RATE_MAX},
+	{0, "disk-ops", OPT_UINT, AT(disk_ops), "N",
+	 "requests a second of each disk (default: no limit)", 1, RATE_MAX},
+	{0, "net-rate", OPT_SIZE, AT(net_rate), "SIZE",
+	 "bytes a second of the network, each way (default: no limit)", RATE_MIN, RATE_MAX},
+	{0, "console-rate", OPT_SIZE, AT(console_rate), "SIZE",
+	 "bytes a second of the console (default: 128k; 0: no limit)", 0, RATE_MAX},
 	{0, "uid", OPT_UINT, AT(uid), "N", "run as this uid and gid, where root starts it", 1,
 	 UINT32_MAX - 1},
 	{0, "kvm", OPT_STRING, AT(kvm), "FILE", "the KVM device (default: /dev/kvm)", 0, 0},
@@ -166,7 +177,8 @@ int config_parse(int argc, char **argv, struct config *ret, struct err *err)
 			  .cmdline = "console=ttyS0",
 			  .memory = DEFAULT_SIZE,
 			  .cpus = 1,
-			  .slots = 4};
+			  .slots = 4,
+			  .console_rate = CONSOLE_DEFAULT};
 	struct config config = {0};
 	int r;
 
@@ -192,6 +204,9 @@ int config_parse(int argc, char **argv, struct config *ret, struct err *err)
 	config.uid = (unsigned)raw.uid;
 	config.no_net = raw.no_net;
 	config.no_share = raw.no_share;
+	config.disk_rate = (struct rate){raw.disk_rate, raw.disk_ops};
+	config.net_rate = (struct rate){.bytes = raw.net_rate};
+	config.console_rate = raw.console_rate;
 	config.console_stdout = raw.console_stdout;
 	config.debug = raw.debug;
 	r = convert_files(&raw, &config, err);

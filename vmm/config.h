@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/opts.h"
+#include "vmm/throttle.h"
 
 #define CONFIG_MAX_SLOTS 12
 
@@ -40,6 +41,8 @@ struct config {
 	unsigned slots;        /* disk slots, parked ones included */
 	unsigned n_disks;
 	struct config_disk disks[CONFIG_MAX_SLOTS];
+	struct rate disk_rate, net_rate;
+	uint64_t console_rate; /* bytes a second; 0: no limit */
 	bool console_stdout;
 	bool debug;
 	bool help, version;

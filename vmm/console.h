@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "vmm/rate_limit.h"
 #include "vmm/serial.h"
 
 struct console_ring;
@@ -19,10 +20,15 @@ struct console {
 	int file_fd;               /* or -1 */
 	size_t file_left;          /* bytes that the file may still grow by */
 	bool to_stdout;
+	struct rate_bucket rate;
+	uint64_t left_out; /* bytes, since it was used up */
 };
 
-/* ring_fd is a memfd made by console_ring_memfd(), or -1; borrowed. file_fd is taken over. */
-int console_init(struct console *console, int ring_fd, int file_fd, bool to_stdout,
+/*
+ * ring_fd is a memfd made by console_ring_memfd(), or -1; borrowed. file_fd is taken over. Of what is more
+ * than rate bytes a second (0: no limit) only the number is told: a vCPU cannot wait here.
+ */
+int console_init(struct console *console, int ring_fd, int file_fd, bool to_stdout, uint64_t rate,
 		 struct err *err);
 void console_finish(struct console *console);
 

@@ -21,6 +21,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "vmm/serial.h"
+#include "vmm/throttle.h"
 
 struct devices;
 struct loop;
@@ -78,6 +79,7 @@ struct devices_config {
 	const struct serial_sink *console;
 	int vsock_dirfd; /* borrowed, outlives the devices; or AT_FDCWD */
 	unsigned cpus;   /* no device has more queues of a kind than would be used */
+	struct rate disk_rate, net_rate; /* of each disk; of each way */
 };
 
 int devices_create(struct vm *vm, struct loop *loop, const struct devices_config *config,

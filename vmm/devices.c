@@ -101,7 +101,7 @@ static int create_blk(struct devices *devices, unsigned slot, struct virtio_devi
 		if (r < 0)
 			return r;
 	}
-	return virtio_blk_create(slot, devices->blk_io, ret);
+	return virtio_blk_create(slot, devices->blk_io, &devices->config->disk_rate, ret);
 }
 
 static int create_net(struct devices *devices, unsigned slot, struct virtio_device **ret)
@@ -109,7 +109,7 @@ static int create_net(struct devices *devices, unsigned slot, struct virtio_devi
 	unsigned cpus = devices->config->cpus;
 
 	return virtio_net_create(devices->loop, slot, cpus < NET_MAX_PAIRS ? cpus : NET_MAX_PAIRS,
-				 ret);
+				 &devices->config->net_rate, ret);
 }
 
 static int create_virtio(struct devices *devices, const struct device_slot *slot,

@@ -154,7 +154,7 @@ static int stage_open(struct vmm *vmm, struct err *err)
 	if (r < 0)
 		return r;
 	r = console_init(&vmm->console, files->console_ring, TAKE_FD(files->console_file),
-			 config->console_stdout, err);
+			 config->console_stdout, config->console_rate, err);
 	if (r < 0)
 		return r;
 	if (files->vsock_dir >= 0 && fchdir(files->vsock_dir) < 0)
@@ -224,6 +224,8 @@ static int stage_devices(struct vmm *vmm, uint64_t entry, struct err *err)
 		.console = &sink,
 		.vsock_dirfd = AT_FDCWD,
 		.cpus = vmm->config.cpus,
+		.disk_rate = vmm->config.disk_rate,
+		.net_rate = vmm->config.net_rate,
 	};
 	int r;
 

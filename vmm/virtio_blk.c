@@ -6,7 +6,8 @@
  * judged, and what is left of the chain's segments goes to the worker (blk_io.h), which reads and
  * writes guest memory directly: the segments were checked, and memory outlives the worker. The
  * status byte and the used element are written on the loop's thread when the worker is done.
- * While all requests are busy the queue is left alone; the next completion goes on with it.
+ * While all requests are busy the queue is left alone; the next completion goes on with it. So it is
+ * while the slot's rate is used up (throttle.h): a timer goes on.
  *
  * Reset takes every request back from the worker before it returns, so that nothing writes to the
  * guest's memory afterwards. Detach does the same and fails them.
@@ -54,9 +55,17 @@ static void blk_kick(struct virtio_device *dev, unsigned queue)
 	blk_serve_queue(blk_of(dev));
 }
 
+static void on_refilled(void *data)
+{
+	virtio_kick(data, 0);
+}
+
 static int blk_activate(struct virtio_device *dev)
 {
-	return loop_add_defer(dev->loop, on_again, dev, &blk_of(dev)->again);
+	struct blk *blk = blk_of(dev);
+	int r = loop_add_defer(dev->loop, on_again, dev, &blk->again);
+
+	return r < 0 ? r : throttle_start(&blk->throttle, dev->loop);
 }
 
 static void blk_reset(struct virtio_device *dev)
@@ -65,6 +74,7 @@ static void blk_reset(struct virtio_device *dev)
 
 	blk_io_cancel(blk->io, blk);
 	blk_forget_requests(blk);
+	throttle_stop(&blk->throttle);
 	source_remove(blk->again);
 	blk->again = NULL;
 }
@@ -97,6 +107,7 @@ static void blk_destroy(struct virtio_device *dev)
 {
 	struct blk *blk = blk_of(dev);
 
+	throttle_stop(&blk->throttle);
 	close_fd(&blk->fd);
 	free(blk);
 }
@@ -108,7 +119,7 @@ static void blk_destroy(struct virtio_device *dev)
 
 static const struct virtio_counter counters[] = {
 	COUNTER(reads),   COUNTER(writes),   COUNTER(read_bytes), COUNTER(write_bytes),
-	COUNTER(flushes), COUNTER(discards), COUNTER(errors),
+	COUNTER(flushes), COUNTER(discards), COUNTER(errors),     COUNTER(throttle.waits),
 };
 
 static const struct virtio_ops blk_ops = {
@@ -130,7 +141,8 @@ static const struct virtio_ops blk_ops = {
 	.n_counters = ARRAY_SIZE(counters),
 };
 
-int virtio_blk_create(unsigned slot, struct blk_io *io, struct virtio_device **ret)
+int virtio_blk_create(unsigned slot, struct blk_io *io, const struct rate *rate,
+		      struct virtio_device **ret)
 {
 	struct blk *blk = calloc(1, sizeof(*blk));
 	char name[16];
@@ -143,6 +155,7 @@ int virtio_blk_create(unsigned slot, struct blk_io *io, struct virtio_device **r
 	blk->slot = slot;
 	blk->fd = -1;
 	blk->sectors = DISK_PARKED_SECTORS;
+	throttle_init(&blk->throttle, rate, on_refilled, &blk->dev);
 	blk_init_requests(blk);
 	*ret = &blk->dev;
 	return 0;

@@ -12,10 +12,15 @@
 #include "common/err.h"
 
 struct blk_io;
+struct rate;
 struct virtio_device;
 
-/* A parked slot; its serial is "sbx<slot>". io (borrowed) does the reading and writing. */
-int virtio_blk_create(unsigned slot, struct blk_io *io, struct virtio_device **ret);
+/*
+ * A parked slot; its serial is "sbx<slot>". io (borrowed) does the reading and writing, rate is what the
+ * guest may have of it.
+ */
+int virtio_blk_create(unsigned slot, struct blk_io *io, const struct rate *rate,
+		      struct virtio_device **ret);
 
 /*
  * Puts fd (taken over, also on failure) into the slot and tells the guest its size. -EBUSY where

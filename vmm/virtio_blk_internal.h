@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "vmm/blk_io.h"
+#include "vmm/throttle.h"
 #include "vmm/virtio.h"
 
 #define BLK_SECTOR      512u
@@ -30,6 +31,7 @@ struct blk {
 	struct virtio_device dev;
 	struct blk_io *io;
 	struct source *again;
+	struct throttle throttle;
 	unsigned slot;
 	int fd; /* -1: parked */
 	bool readonly;

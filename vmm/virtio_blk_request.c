@@ -195,6 +195,16 @@ static void get_id(struct blk_request *req)
 	finish(req, VIRTIO_BLK_S_OK, (uint32_t)room);
 }
 
+/* What a request is charged for: what is moved, and zeros, which may have to be written. */
+static uint64_t cost(const struct blk_request *req)
+{
+	uint64_t bytes = req->data_len;
+
+	for (unsigned i = 0; req->type == VIRTIO_BLK_T_WRITE_ZEROES && i < req->io.n_ranges; i++)
+		bytes += req->io.ranges[i].len;
+	return bytes;
+}
+
 /* 0, or -EINVAL where the driver broke the framing. */
 static int start(struct blk *blk, struct blk_request *req)
 {
@@ -209,6 +219,7 @@ static int start(struct blk *blk, struct blk_request *req)
 	req->status = (uint8_t *)last->iov_base + last->iov_len - 1;
 	req->type = le32toh(header.type);
 	req->data_len = 0;
+	req->io.n_ranges = 0;
 	if (req->type == VIRTIO_BLK_T_GET_ID) {
 		get_id(req);
 		return 0;
@@ -223,10 +234,10 @@ static int start(struct blk *blk, struct blk_request *req)
 	return 0;
 }
 
-/* At most max requests. 1: more may be waiting; 0: none, or all requests are busy; or -errno. */
+/* At most max requests. 1: more may be waiting; 0: none, or none can be begun now; or -errno. */
 static int pop_requests(struct blk *blk, unsigned max)
 {
-	while (blk->free) {
+	while (blk->free && throttle_allows(&blk->throttle)) {
 		struct blk_request *req = blk->free;
 		int r;
 
@@ -242,6 +253,7 @@ static int pop_requests(struct blk *blk, unsigned max)
 			free_request(req);
 			return r;
 		}
+		throttle_spend(&blk->throttle, cost(req));
 	}
 	return 0;
 }
@@ -254,7 +266,7 @@ void blk_serve_queue(struct blk *blk)
 	virtq_disable_notify(vq);
 	do
 		r = pop_requests(blk, REQUESTS_PER_TURN);
-	while (!r && blk->free && virtq_enable_notify(vq));
+	while (!r && blk->free && !blk->throttle.waiting && virtq_enable_notify(vq));
 	if (r < 0)
 		virtio_fail(&blk->dev, "broken request");
 	else if (r)

@@ -91,6 +91,13 @@ static void on_writable(void *data)
 	source_defer(net->turn);
 }
 
+static void on_refilled(void *data)
+{
+	struct net *net = data;
+
+	source_defer(net->turn);
+}
+
 static void on_ended(void *data)
 {
 	net_backend_lost(data);
@@ -176,15 +183,21 @@ static int net_activate(struct virtio_device *dev)
 {
 	struct net *net = net_of(dev);
 
+	int r = throttle_start(&net->rx_throttle, dev->loop);
+
+	if (r == 0)
+		r = throttle_start(&net->tx_throttle, dev->loop);
 	net->pairs = 1;
 	configure_backend(net);
-	return 0;
+	return r;
 }
 
 static void net_reset(struct virtio_device *dev)
 {
 	struct net *net = net_of(dev);
 
+	throttle_stop(&net->rx_throttle);
+	throttle_stop(&net->tx_throttle);
 	net->pairs = 1;
 	dev->driver_features = 0;
 	configure_backend(net);
@@ -206,6 +219,8 @@ static void net_destroy(struct virtio_device *dev)
 {
 	struct net *net = net_of(dev);
 
+	throttle_stop(&net->rx_throttle);
+	throttle_stop(&net->tx_throttle);
 	source_remove(net->turn);
 	net_backend_destroy(net->backend);
 	free(net);
@@ -217,8 +232,9 @@ static void net_destroy(struct virtio_device *dev)
 	}
 
 static const struct virtio_counter counters[] = {
-	COUNTER(rx_packets), COUNTER(rx_bytes), COUNTER(rx_dropped), COUNTER(rx_stalls),
-	COUNTER(tx_packets), COUNTER(tx_bytes), COUNTER(tx_dropped),
+	COUNTER(rx_packets), COUNTER(rx_bytes),          COUNTER(rx_dropped),
+	COUNTER(rx_stalls),  COUNTER(tx_packets),        COUNTER(tx_bytes),
+	COUNTER(tx_dropped), COUNTER(rx_throttle.waits), COUNTER(tx_throttle.waits),
 };
 
 static const struct virtio_ops net_ops = {
@@ -240,7 +256,8 @@ static const struct virtio_ops net_ops = {
 	.n_counters = ARRAY_SIZE(counters),
 };
 
-int virtio_net_create(struct loop *loop, unsigned slot, unsigned pairs, struct virtio_device **ret)
+int virtio_net_create(struct loop *loop, unsigned slot, unsigned pairs, const struct rate *rate,
+		      struct virtio_device **ret)
 {
 	struct net *net;
 	char name[16];
@@ -257,6 +274,8 @@ int virtio_net_create(struct loop *loop, unsigned slot, unsigned pairs, struct v
 		net->ops.features |= 1ull << VIRTIO_NET_F_MQ;
 	snprintf(name, sizeof(name), "net%u", slot);
 	virtio_init(&net->dev, &net->ops, name);
+	throttle_init(&net->rx_throttle, rate, on_refilled, net);
+	throttle_init(&net->tx_throttle, rate, on_refilled, net);
 	net->slot = slot;
 	net->max_pairs = pairs;
 	net->pairs = 1;

@@ -11,10 +11,12 @@
 #include "common/err.h"
 
 struct loop;
+struct rate;
 struct virtio_device;
 
-/* A parked slot with at most pairs queue pairs (1 to NET_MAX_PAIRS). */
-int virtio_net_create(struct loop *loop, unsigned slot, unsigned pairs, struct virtio_device **ret);
+/* A parked slot with at most pairs queue pairs (1 to NET_MAX_PAIRS); rate holds for each way. */
+int virtio_net_create(struct loop *loop, unsigned slot, unsigned pairs, const struct rate *rate,
+		      struct virtio_device **ret);
 
 /*
  * Attach the queues of a tap, or a stream socket (net_backend.h), and raise the link. Descriptors are

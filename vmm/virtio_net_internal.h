@@ -8,6 +8,7 @@
 
 #include "common/slots.h"
 #include "vmm/net_backend.h"
+#include "vmm/throttle.h"
 #include "vmm/virtio.h"
 
 #define NET_RX_BUFFERS  256
@@ -37,7 +38,8 @@ struct net {
 	uint32_t mtu;
 	bool readable[NET_MAX_PAIRS]; /* the backend may have a packet */
 	bool blocked;                 /* it had no room for one of the driver's */
-	bool ended;                   /* and is let go of at the end of the turn */
+	struct throttle rx_throttle, tx_throttle;
+	bool ended; /* and is let go of at the end of the turn */
 	uint64_t rx_packets, rx_bytes, rx_dropped, rx_stalls;
 	uint64_t tx_packets, tx_bytes, tx_dropped;
 	struct virtq_chain chain;

@@ -11,7 +11,8 @@
  *
  * From the guest, the header is copied and judged, and the copy goes to the backend in its place.
  *
- * A turn moves at most PER_TURN packets each way and lets the loop serve others.
+ * A turn moves at most PER_TURN packets each way and lets the loop serve others. A way whose rate is used
+ * up (throttle.h) rests: packets wait in the driver's queue, or in the backend.
  */
 #include <endian.h>
 #include <errno.h>
@@ -142,6 +143,7 @@ static int receive_one(struct net *net, unsigned pair, struct virtq *vq)
 			net_backend_lost(net);
 		return 0;
 	}
+	throttle_spend(&net->rx_throttle, (size_t)len);
 	if ((size_t)len > room || (size_t)len < NET_HEADER + NET_MIN_FRAME)
 		net->rx_dropped++;
 	else
@@ -159,13 +161,15 @@ void net_serve_rx(struct net *net, unsigned pair)
 	rx->first = rx->n = rx->first_iov = rx->n_iov = 0;
 	rx->room = 0;
 	virtq_disable_notify(vq);
-	while (r > 0 && net->readable[pair] && left--)
+	while (r > 0 && net->readable[pair] && left && throttle_allows(&net->rx_throttle)) {
 		r = receive_one(net, pair, vq);
+		left--;
+	}
 	for (; rx->first < rx->n; rx->first++)
 		virtq_unpop(vq);
 	if (r < 0)
 		virtio_fail(&net->dev, "broken receive buffer");
-	else if (r > 0 && net->readable[pair])
+	else if (r > 0 && net->readable[pair] && !net->rx_throttle.waiting)
 		source_defer(net->turn);
 	virtio_notify_used(&net->dev, net_rx_queue(pair));
 }
@@ -228,8 +232,11 @@ static int send_one(struct net *net, unsigned pair)
 static int send_some(struct net *net, unsigned pair, struct virtq *vq, unsigned max)
 {
 	while (max--) {
-		int r = virtq_pop(vq, &net->chain);
+		int r;
 
+		if (!throttle_allows(&net->tx_throttle))
+			return 0;
+		r = virtq_pop(vq, &net->chain);
 		if (r <= 0)
 			return r;
 		r = send_one(net, pair);
@@ -238,6 +245,7 @@ static int send_some(struct net *net, unsigned pair, struct virtq *vq, unsigned 
 			net->blocked = true;
 			return 0;
 		}
+		throttle_spend(&net->tx_throttle, net->chain.out_len);
 		virtq_push(vq, net->chain.head, 0);
 		if (r < 0)
 			return r;
@@ -253,7 +261,7 @@ void net_serve_tx(struct net *net, unsigned pair)
 	virtq_disable_notify(vq);
 	do
 		r = net->blocked ? 0 : send_some(net, pair, vq, PER_TURN);
-	while (!r && !net->blocked && virtq_enable_notify(vq));
+	while (!r && !net->blocked && !net->tx_throttle.waiting && virtq_enable_notify(vq));
 	if (r < 0)
 		virtio_fail(&net->dev, "broken packet from the guest");
 	else if (r)

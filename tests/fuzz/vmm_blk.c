@@ -12,6 +12,7 @@
 #include "common/loop.h"
 #include "tests/unit/vmm/guest_driver.h"
 #include "vmm/blk_io.h"
+#include "vmm/throttle.h"
 #include "vmm/virtio_blk.h"
 
 #define RAM_SIZE     (64 << 10)
@@ -68,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fake_transport transport;
 	struct virtio_device *dev;
+	struct rate rate;
 	struct guest g;
 	int disk;
 
@@ -78,8 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (!size)
 		return 0;
+	rate = (struct rate){data[0] & 2 ? 4096 : 0, data[0] & 4 ? 3 : 0};
 	disk = memfd_create("disk", MFD_CLOEXEC);
-	if (ftruncate(disk, DISK_SIZE) < 0 || virtio_blk_create(0, io, &dev) < 0 ||
+	if (ftruncate(disk, DISK_SIZE) < 0 || virtio_blk_create(0, io, &rate, &dev) < 0 ||
 	    virtio_blk_attach(dev, dup(disk), data[0] & 1, NULL) < 0)
 		abort();
 	guest_init(&g, RAM_SIZE);

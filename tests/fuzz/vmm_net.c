@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "tests/unit/vmm/guest_driver.h"
+#include "vmm/throttle.h"
 #include "vmm/virtio_net.h"
 #include "vmm/virtio_net_internal.h"
 
@@ -68,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct driver_queue queues[VIRTIO_MAX_QUEUES];
 	struct fake_transport transport;
 	struct virtio_device *dev;
+	struct rate rate = {0};
 	struct guest g;
 	uint64_t area;
 	int pair[2];
@@ -79,8 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (size < 2)
 		return 0;
+	rate.bytes = data[1] & 4 ? 4096 : 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
-	    virtio_net_create(loop, 0, 1 + data[0] % NET_MAX_PAIRS, &dev) < 0)
+	    virtio_net_create(loop, 0, 1 + data[0] % NET_MAX_PAIRS, &rate, &dev) < 0)
 		abort();
 	guest_init(&g, RAM_SIZE);
 	fake_transport_attach(&transport, dev, &g, loop);

@@ -14,6 +14,7 @@
 #include "common/loop.h"
 #include "tests/unit/vmm/guest_driver.h"
 #include "vmm/blk_io.h"
+#include "vmm/throttle.h"
 #include "vmm/virtio_blk.h"
 
 #define SECTORS 2048u
@@ -26,6 +27,7 @@ static struct fake_transport transport;
 static struct driver_queue q;
 static uint64_t header_gpa, data_gpa, status_gpa;
 static int disk;
+static struct rate rate; /* before setup() */
 
 static inline int new_disk(void)
 {
@@ -42,7 +44,7 @@ static inline void setup(void)
 	cr_assert_eq(loop_create(&loop), 0);
 	cr_assert_eq(blk_io_create(loop, &io), 0);
 	cr_assert_eq(blk_io_start(io), 0);
-	cr_assert_eq(virtio_blk_create(2, io, &dev), 0);
+	cr_assert_eq(virtio_blk_create(2, io, &rate, &dev), 0);
 	fake_transport_attach(&transport, dev, &g, loop);
 	cr_assert_eq(fake_transport_start(dev, &g, &q, 0), 0);
 	header_gpa = guest_alloc(&g, 16);

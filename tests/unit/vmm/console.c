@@ -24,7 +24,7 @@ Test(console, goes_to_the_ring_and_the_file)
 	struct console console;
 	char buf[16];
 
-	cr_assert_eq(console_init(&console, ring, dup(file), false, NULL), 0);
+	cr_assert_eq(console_init(&console, ring, dup(file), false, 0, NULL), 0);
 	print(&console, "hello\n", 6);
 	console_finish(&console);
 	cr_assert_eq(pread(file, buf, sizeof(buf), 0), 6);
@@ -42,7 +42,7 @@ Test(console, the_file_has_an_end)
 	struct stat st;
 
 	memset(line, 'x', sizeof(line));
-	cr_assert_eq(console_init(&console, -1, dup(file), false, NULL), 0);
+	cr_assert_eq(console_init(&console, -1, dup(file), false, 0, NULL), 0);
 	console.file_left = 10 * SERIAL_LINE;
 	for (unsigned i = 0; i < 30; i++)
 		print(&console, line, sizeof(line));
@@ -64,9 +64,32 @@ Test(console, a_closed_descriptor_is_no_trouble)
 	cr_assert_eq(pipe(pipe_fds), 0);
 	close(pipe_fds[0]);
 	signal(SIGPIPE, SIG_IGN);
-	cr_assert_eq(console_init(&console, -1, pipe_fds[1], false, NULL), 0);
+	cr_assert_eq(console_init(&console, -1, pipe_fds[1], false, 0, NULL), 0);
 	print(&console, "x\n", 2);
 	console_finish(&console);
-	cr_assert_lt(console_init(&console, file, -1, false, NULL), 0, "a file is no ring");
+	cr_assert_lt(console_init(&console, file, -1, false, 0, NULL), 0, "a file is no ring");
 	console_finish(&console);
+}
+
+Test(console, a_flood_is_told_by_its_size)
+{
+	_cleanup_close_ int file = memfd_create("file", 0);
+	static char line[SERIAL_LINE], text[16384];
+	struct console console;
+	ssize_t n;
+
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	cr_assert_eq(console_init(&console, -1, dup(file), false, 4096, NULL), 0);
+	for (unsigned i = 0; i < 1000; i++)
+		print(&console, line, sizeof(line));
+	n = pread(file, text, sizeof(text), 0);
+	cr_assert(n >= 4096 && n <= 4096 + 2048, "%zd", n);
+	usleep(600000);
+	print(&console, "after\n", 6);
+	console_finish(&console);
+	n = pread(file, text, sizeof(text) - 1, 0);
+	cr_assert_gt(n, 0);
+	text[n] = '\0';
+	cr_assert(strstr(text, "bytes of a flood are left out]\nafter\n"));
 }

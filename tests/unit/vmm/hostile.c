@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "tests/unit/vmm/vsock_guest.h"
 #include "vmm/blk_io.h"
+#include "vmm/throttle.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/virtio_rng.h"
 
@@ -157,7 +158,7 @@ Test(hostile, disk)
 	cr_assert_eq(loop_create(&loop), 0);
 	cr_assert_eq(blk_io_create(loop, &io), 0);
 	cr_assert_eq(blk_io_start(io), 0);
-	cr_assert_eq(virtio_blk_create(0, io, &dev), 0);
+	cr_assert_eq(virtio_blk_create(0, io, &(struct rate){0}, &dev), 0);
 	cr_assert_eq(ftruncate(disk, 1 << 20), 0);
 	cr_assert_eq(virtio_blk_attach(dev, disk, false, NULL), 0);
 	fake_transport_attach(&transport, dev, &g, loop);

@@ -21,6 +21,7 @@ static struct net *net;
 static struct fake_transport transport;
 static struct driver_queue q[VIRTIO_MAX_QUEUES];
 static uint64_t data;
+static struct rate rate; /* before start() */
 
 /* --- a backend that keeps what it is given -------------------------------------------------- */
 
@@ -96,7 +97,7 @@ static inline void start(unsigned pairs, uint64_t without)
 {
 	guest_init(&g, 4 << 20);
 	cr_assert_eq(loop_create(&loop), 0);
-	cr_assert_eq(virtio_net_create(loop, 0, pairs, &dev), 0);
+	cr_assert_eq(virtio_net_create(loop, 0, pairs, &rate, &dev), 0);
 	net = container_of(dev, struct net, dev);
 	fake_transport_attach(&transport, dev, &g, loop);
 	attach_fake();

@@ -221,3 +221,73 @@ Test(virtio_blk_request, broken_ranges_touch_nothing)
 		     VIRTIO_BLK_S_IOERR);
 	cr_expect_eq(ones_in(0, SECTORS), SECTORS * 512);
 }
+
+/* --- its rate ------------------------------------------------------------------------------- */
+
+static void setup_limited(void)
+{
+	rate = (struct rate){.ops = 2};
+	setup();
+	attach(false);
+}
+
+static unsigned answers(unsigned turns)
+{
+	uint32_t head, len;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < turns; i++) {
+		while (driver_get(&q, &head, &len))
+			n++;
+		loop_turn(loop, 5);
+	}
+	return n;
+}
+
+Test(virtio_blk_rate, a_rate_that_is_used_up_holds_the_queue, .init = setup_limited,
+     .fini = teardown)
+{
+	uint64_t begin = now_ns();
+	unsigned n;
+
+	for (unsigned i = 0; i < 4; i++)
+		submit(VIRTIO_BLK_T_IN, 0, 512);
+	n = answers(10);
+	cr_assert_geq(n, 2);
+	cr_assert(n == 2 || now_ns() - begin > 500000000, "%u at once", n);
+	while (n < 4) {
+		virtio_kick(dev, 0); /* hurries nothing */
+		n += answers(10);
+	}
+	cr_assert_geq(now_ns() - begin, 990000000);
+}
+
+Test(virtio_blk_rate, a_reset_while_it_waits, .init = setup_limited, .fini = teardown)
+{
+	for (unsigned i = 0; i < 6; i++)
+		submit(VIRTIO_BLK_T_IN, 0, 512);
+	virtio_reset(dev);
+	cr_assert_eq(fake_transport_start(dev, &g, &q, 0), 0);
+	/* What was spent stays so. */
+	submit(VIRTIO_BLK_T_IN, 0, 512);
+	submit(VIRTIO_BLK_T_IN, 0, 512);
+	submit(VIRTIO_BLK_T_IN, 0, 512);
+	cr_assert_lt(answers(10), 3);
+}
+
+static void setup_bytes(void)
+{
+	rate = (struct rate){.bytes = 65536};
+	setup();
+	attach(false);
+}
+
+Test(virtio_blk_rate, zeros_are_paid_for, .init = setup_bytes, .fini = teardown)
+{
+	uint64_t begin = now_ns();
+
+	put_range(0, 0, 256, 0); /* 128 KiB: a debt of one second */
+	cr_assert_eq(request(VIRTIO_BLK_T_WRITE_ZEROES, 0, 16), VIRTIO_BLK_S_OK);
+	cr_assert_eq(request(VIRTIO_BLK_T_IN, 0, 512), VIRTIO_BLK_S_OK);
+	cr_assert_geq(now_ns() - begin, 990000000);
+}

@@ -246,3 +246,41 @@ Test(virtio_net_queue, a_backend_that_ends_parks_the_slot)
 	cr_expect_eq(driver_used_count(&q[1]), 1);
 	cr_expect_eq(net->tx_dropped, 1);
 }
+
+/* --- its rate ------------------------------------------------------------------------------- */
+
+static void setup_limited(void)
+{
+	rate = (struct rate){.bytes = 4096};
+	start(1, 0);
+}
+
+Test(virtio_net_rate, a_rate_that_is_used_up_holds_what_is_sent, .init = setup_limited,
+     .fini = teardown)
+{
+	const struct virtio_net_hdr_v1 header = {0};
+	uint64_t begin = now_ns();
+
+	for (unsigned i = 0; i < 6; i++)
+		send_frame(&header, 1500);
+	/* Three make a debt; a fourth only where this process was kept from running. */
+	cr_assert(fake.sent == 3 || now_ns() - begin > 100000000, "%u at once", fake.sent);
+	while (fake.sent < 6)
+		loop_turn(loop, 50);
+	cr_assert_geq(now_ns() - begin, 800000000);
+}
+
+Test(virtio_net_rate, and_what_arrives, .init = setup_limited, .fini = teardown)
+{
+	uint64_t begin = now_ns();
+
+	for (unsigned i = 0; i < 6; i++)
+		fake.packets[i] = 1500;
+	offer(32, 4096);
+	arrive();
+	cr_assert(fake.at == 3 || now_ns() - begin > 100000000, "%u at once", fake.at);
+	while (fake.at < 6)
+		loop_turn(loop, 50);
+	cr_assert_geq(now_ns() - begin, 800000000);
+	cr_assert_eq(net->rx_dropped, 0);
+}
