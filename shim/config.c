@@ -88,6 +88,36 @@ static int set_cpus(struct config *config, const char *value)
 	return 0;
 }
 
+static int set_rate(uint64_t *into, const char *value)
+{
+	uint64_t v;
+
+	if (parse_size(value, &v) < 0 || v < HYPERVISOR_MIN_RATE || v > HYPERVISOR_MAX_RATE)
+		return -EINVAL;
+	*into = v;
+	return 0;
+}
+
+static int set_disk_rate(struct config *config, const char *value)
+{
+	return set_rate(&config->rates.disk, value);
+}
+
+static int set_disk_ops(struct config *config, const char *value)
+{
+	uint64_t v;
+
+	if (parse_uint(value, &v) < 0 || v < 1 || v > HYPERVISOR_MAX_RATE)
+		return -EINVAL;
+	config->rates.disk_ops = v;
+	return 0;
+}
+
+static int set_net_rate(struct config *config, const char *value)
+{
+	return set_rate(&config->rates.net, value);
+}
+
 static int set_annotations(struct config *config, const char *value)
 {
 	return set_text(&config->annotations, value);
@@ -104,6 +134,9 @@ static const struct {
 	{"vm", "debug", set_debug, "yes or no"},
 	{"vm", "memory", set_memory, "a size from 32M to 1T"},
 	{"vm", "cpus", set_cpus, "a number from 1 to 32"},
+	{"vm", "disk-rate", set_disk_rate, "a size from 4K to 1T"},
+	{"vm", "disk-ops", set_disk_ops, "a number from 1 on"},
+	{"vm", "net-rate", set_net_rate, "a size from 4K to 1T"},
 	{"pods", "annotations", set_annotations, "names"},
 };
 
@@ -267,7 +300,8 @@ static bool is_listed(const char *list, const char *name)
 int config_check_annotations(const struct config *config, const struct spec *spec, struct err *err)
 {
 	static const char *const names[] = {
-		"sbx.memory", "sbx.cpus", "sbx.hypervisor", "sbx.kernel", "sbx.debug",
+		"sbx.memory", "sbx.cpus",      "sbx.hypervisor", "sbx.kernel",
+		"sbx.debug",  "sbx.disk-rate", "sbx.disk-ops",   "sbx.net-rate",
 	};
 	const char *list = config->annotations ? config->annotations : CONFIG_ANNOTATIONS;
 

@@ -18,6 +18,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "shim/hypervisor.h"
 
 struct spec;
 
@@ -28,8 +29,9 @@ struct config {
 	bool emulation;   /* qemu may be used */
 	char *kernel;     /* a path; NULL: our own */
 	bool debug;       /* the guest's kernel log is wanted */
-	uint64_t memory;   /* of a pod that says nothing; 0: pod_size.h's */
-	unsigned cpus;     /* the same */
+	uint64_t memory; /* of a pod that says nothing; 0: pod_size.h's */
+	unsigned cpus;   /* the same */
+	struct hypervisor_rates rates;
 	char *annotations; /* which of them count, blanks between them; NULL: CONFIG_ANNOTATIONS */
 };
 

@@ -38,6 +38,14 @@ struct hypervisor_net {
 	uint32_t mtu;
 };
 
+/* What a second may bring; 0: no limit. */
+struct hypervisor_rates {
+	uint64_t disk, disk_ops; /* bytes and requests of each disk */
+	uint64_t net;            /* bytes each way */
+};
+#define HYPERVISOR_MIN_RATE 4096         /* bytes */
+#define HYPERVISOR_MAX_RATE (1ull << 40) /* of either */
+
 /* Descriptors stay the caller's and are needed during the start only. */
 struct hypervisor_config {
 	int kernel_fd, initrd_fd;
@@ -50,6 +58,7 @@ struct hypervisor_config {
 	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
 	size_t n_disks;
 	struct hypervisor_net net;
+	struct hypervisor_rates rates;
 	int vsock_dirfd;       /* where the VM's vsock sockets are and go */
 	const char *vsock_dir; /* the same by path, for a driver that knows no descriptors */
 	int log_fd;            /* the child's stderr */

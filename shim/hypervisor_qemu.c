@@ -30,6 +30,7 @@
 
 #include "common/console_ring.h"
 #include "common/io.h"
+#include "common/log.h"
 #include "common/loop.h"
 #include "shim/argv.h"
 #include "shim/hypervisor.h"
@@ -288,6 +289,8 @@ static int start_monitor(struct qemu *qemu, const struct hypervisor_config *conf
 			       "%s is not installed; install the package qemu-system-x86",
 			       QEMU_PROGRAM);
 	argv_add(&argv, "%s", program);
+	if (config->rates.disk || config->rates.disk_ops || config->rates.net)
+		log_warn("rates of disks and network are sbx-vmm's; there are none beside QEMU");
 	add_machine(&argv, config);
 	add_devices(&argv, config, ends, console_fd);
 	add_net(&argv, &config->net);

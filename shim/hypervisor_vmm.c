@@ -124,6 +124,16 @@ static int give_sockets(int dirfd, uid_t uid, struct err *err)
 	return 0;
 }
 
+static void add_rates(struct argv *argv, const struct hypervisor_rates *rates)
+{
+	if (rates->disk)
+		argv_add(argv, "--disk-rate=%" PRIu64, rates->disk);
+	if (rates->disk_ops)
+		argv_add(argv, "--disk-ops=%" PRIu64, rates->disk_ops);
+	if (rates->net)
+		argv_add(argv, "--net-rate=%" PRIu64, rates->net);
+}
+
 static void build_command(struct argv *argv, const struct hypervisor_config *config, int kvm_fd,
 			  int control_fd, int ring_fd)
 {
@@ -138,6 +148,7 @@ static void build_command(struct argv *argv, const struct hypervisor_config *con
 		argv_add(argv, "--disk=fd:%d%s", argv_keep(argv, config->disks[i].fd),
 			 config->disks[i].readonly ? ",ro" : "");
 	argv_add(argv, "--slots=%u", config->slots);
+	add_rates(argv, &config->rates);
 	if (!config->net_slot)
 		argv_add(argv, "--no-net");
 	if (!config->share_slot)

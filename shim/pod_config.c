@@ -28,6 +28,15 @@ static int apply_annotation(struct config *config, const struct spec *spec, cons
 	return config_parse(text, (size_t)n, annotation, config, err);
 }
 
+static int apply_rates(struct config *config, const struct spec *spec, struct err *err)
+{
+	int r = apply_annotation(config, spec, "sbx.disk-rate", "disk-rate", err);
+
+	if (r == 0)
+		r = apply_annotation(config, spec, "sbx.disk-ops", "disk-ops", err);
+	return r < 0 ? r : apply_annotation(config, spec, "sbx.net-rate", "net-rate", err);
+}
+
 static int apply_annotations(struct config *config, const struct spec *spec, struct err *err)
 {
 	int r = config_check_annotations(config, spec, err);
@@ -36,6 +45,8 @@ static int apply_annotations(struct config *config, const struct spec *spec, str
 		r = apply_annotation(config, spec, "sbx.hypervisor", "hypervisor", err);
 	if (r == 0)
 		r = apply_annotation(config, spec, "sbx.kernel", "kernel", err);
+	if (r == 0)
+		r = apply_rates(config, spec, err);
 	return r < 0 ? r : apply_annotation(config, spec, "sbx.debug", "debug", err);
 }
 
@@ -70,6 +81,11 @@ static int enter_shim_cgroup(const char *asked, struct err *err)
 		return 0;
 	r = host_cgroup_path(asked, path, err);
 	return r < 0 ? r : host_cgroup_enter(path, getpid(), err);
+}
+
+int pod_config_own(const struct spec *spec, struct config *ret, struct err *err)
+{
+	return apply_rates(ret, spec, err);
 }
 
 int pod_config_read(const struct spec *spec, const Google__Any *any, struct config *ret,

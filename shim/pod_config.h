@@ -15,5 +15,7 @@ struct spec;
 /* Fills ret, of which hypervisor, kernel and debug then are the pod's; config_finish() frees it. */
 int pod_config_read(const struct spec *spec, const Google__Any *options, struct config *ret,
 		    struct err *err);
+/* For a pod of sbx itself, whose annotations are its own words: the rates alone. */
+int pod_config_own(const struct spec *spec, struct config *ret, struct err *err);
 
 #endif

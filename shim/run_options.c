@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "shim/cli.h"
+#include "shim/hypervisor.h"
 #include "shim/pod_dir.h"
 #include "shim/publish.h"
 #include "shim/run_mount.h"
@@ -47,6 +48,15 @@ static const struct opt rows[] = {
 	OPT(0, "disk-size", SIZE, disk_size, "SIZE",
 	    "the most that the writable layer holds (default: half the memory)", .min = MIB,
 	    .max = 1024 * GIB),
+	OPT(0, "disk-rate", SIZE, disk_rate, "SIZE",
+	    "bytes a second of each disk (default: no limit)", .min = HYPERVISOR_MIN_RATE,
+	    .max = HYPERVISOR_MAX_RATE),
+	OPT(0, "disk-ops", UINT, disk_ops, "N",
+	    "requests a second of each disk (default: no limit)", .min = 1,
+	    .max = HYPERVISOR_MAX_RATE),
+	OPT(0, "net-rate", SIZE, net_rate, "SIZE",
+	    "bytes a second of the network, each way (default: no limit)",
+	    .min = HYPERVISOR_MIN_RATE, .max = HYPERVISOR_MAX_RATE),
 	OPT(0, "ulimit", LIST, ulimits, "NAME=SOFT[:HARD]", "set a resource limit"),
 	OPT(0, "cap-add", LIST, cap_add, "CAP", "add a capability; ALL: all of them"),
 	OPT(0, "cap-drop", LIST, cap_drop, "CAP", "drop a capability; ALL: all of them"),

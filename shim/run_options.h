@@ -11,6 +11,7 @@
 
 struct run_options {
 	uint64_t memory, cpus, timeout_ns, disk_size;
+	uint64_t disk_rate, disk_ops, net_rate; /* a second; 0: no limit */
 	struct opt_list publish, env, env_files, tmpfs, volumes, mounts, ulimits, cap_add, cap_drop,
 		security;
 	const char *workdir, *user, *name, *entrypoint, *hostname, *kernel, *hypervisor, *network;

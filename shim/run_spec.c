@@ -307,6 +307,9 @@ static json_t *build_annotations(const struct run_options *o)
 	annotate_number(annotations, "sbx.cpus", o->cpus);
 	annotate(annotations, "sbx.init", o->no_init ? NULL : "1");
 	annotate_number(annotations, "sbx.timeout-ns", o->timeout_ns);
+	annotate_number(annotations, "sbx.disk-rate", o->disk_rate);
+	annotate_number(annotations, "sbx.disk-ops", o->disk_ops);
+	annotate_number(annotations, "sbx.net-rate", o->net_rate);
 	annotate(annotations, "sbx.kernel", o->kernel);
 	annotate(annotations, "sbx.hypervisor", o->hypervisor);
 	annotate(annotations, "sbx.network", o->network);

@@ -224,6 +224,7 @@ static int start_vm(struct sandbox *sandbox, const struct sandbox_config *config
 		.share_slot = !config->alone || config->shares,
 		.n_disks = config->n_disks,
 		.net = config->net,
+		.rates = config->rates,
 		.vsock_dirfd = vsock_dirfd,
 		.log_fd = config->log_fd,
 		.on_exit = on_vm_exit,

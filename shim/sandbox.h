@@ -36,6 +36,7 @@ struct sandbox_config {
 	/* No container will join it: what the first one does not need, the guest need not look at. */
 	bool alone;
 	struct hypervisor_net net;
+	struct hypervisor_rates rates;
 	const Agent__UpdateNetworkRequest *network; /* outlives the sandbox; NULL: none */
 	int pod_dirfd;
 	const char *pod_path;

@@ -66,6 +66,7 @@ static int read_config(const struct shim *shim, const struct pod_plan *plan,
 		.hypervisor = config->hypervisor,
 		.kernel = config->kernel,
 		.debug = config->debug,
+		.rates = config->rates,
 	};
 	if (shim->own_pod) {
 		ret->hypervisor = spec_annotation(spec, "sbx.hypervisor");
@@ -165,10 +166,10 @@ int shim_start_sandbox(struct shim *shim, const struct pod_plan *plan, const Goo
 {
 	_cleanup_config_ struct config machine = {0};
 	struct sandbox_config config;
-	int r = 0;
+	int r;
 
-	if (!shim->own_pod)
-		r = pod_config_read(plan->spec, options, &machine, err);
+	r = shim->own_pod ? pod_config_own(plan->spec, &machine, err)
+			  : pod_config_read(plan->spec, options, &machine, err);
 	if (r == 0)
 		r = read_config(shim, plan, &machine, &config, err);
 	if (r == 0)

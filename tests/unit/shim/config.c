@@ -35,7 +35,8 @@ static int parse(const char *text)
 Test(config, every_key)
 {
 	cr_assert_eq(parse("# a comment\n[vm]\nhypervisor = qemu\nemulation = yes\nkernel=/boot/k\n"
-			   "debug = true ; a comment\nmemory = 1G\ncpus = 4\n[pods]\nannotations = "
+			   "debug = true ; a comment\nmemory = 1G\ncpus = 4\ndisk-rate = 1M\n"
+			   "disk-ops = 7\nnet-rate = 4k\n[pods]\nannotations = "
 			   "a.b c\n"),
 		     0, "%s", err.msg);
 	cr_expect_str_eq(config.hypervisor, "qemu");
@@ -43,6 +44,9 @@ Test(config, every_key)
 	cr_expect_str_eq(config.kernel, "/boot/k");
 	cr_expect_eq(config.memory, 1ull << 30);
 	cr_expect_eq(config.cpus, 4);
+	cr_expect_eq(config.rates.disk, 1u << 20);
+	cr_expect_eq(config.rates.disk_ops, 7);
+	cr_expect_eq(config.rates.net, 4096);
 	cr_expect_str_eq(config.annotations, "a.b c");
 }
 
@@ -63,6 +67,8 @@ Test(config, one_clear_line_for_what_is_wrong)
 		{"[vm]\nmemory = lots\n", "F:2: memory: not a size from 32M to 1T"},
 		{"[vm]\nmemory = 1M\n", "F:2: memory: not a size"},
 		{"[vm]\n\ncpus = 33\n", "F:3: cpus: not a number from 1 to 32"},
+		{"[vm]\ndisk-rate = 1\n", "F:2: disk-rate: not a size from 4K"},
+		{"[vm]\ndisk-ops = 0\n", "F:2: disk-ops: not a number"},
 		{"[vm]\ncpus = 0\n", "F:2: cpus: not a number"},
 		{"[vm]\nkernel = vmlinux\n", "F:2: kernel: not an absolute path"},
 		{"[vm]\nhypervisor = xen\n", "F:2: hypervisor: not vmm or qemu"},
