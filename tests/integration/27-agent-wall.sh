@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# also: qemu
+# Containers against the agent of their guest: what they see of it, its memory and descriptors, its
+# namespaces and cgroups, and whether it goes on whatever they do (guest_wall.c).
+set -u
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+wall=$build/tests/guest_wall
+mkdir -p "$work/root"/{bin,etc,proc,sys,dev,tmp}
+cp "$(command -v busybox)" "$work/root/bin/busybox"
+cp "$wall" "$work/root/bin/wall"
+busybox --list | while read -r applet; do
+	[ "$applet" = busybox ] || ln -s busybox "$work/root/bin/$applet"
+done
+image=dir:$work/root
+inside() { # ARGS...: in the container that runs
+	timeout -k 5 60 "$sbx" exec box "$@" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+}
+all_refused() { [ "$(grep -c ': refused: ' "$work/out")" -ge "$1" ] && ! grep REACHED "$work/out"; }
+
+sleep 1000 &
+"$wall" try $! >"$work/out" 2>&1
+kill $!
+reached=$(grep -c ': REACHED$' "$work/out")
+check "outside, $reached of $(wc -l <"$work/out") attempts succeed" '[ "$reached" -ge 30 ]'
+
+# --- what a container can reach ----------------------------------------------------------------------
+
+# Process 1 is the agent's own fork, which has the agent's memory (agent/init.c).
+"$sbx" run -d --name box "${driver[@]}" "$image" sleep 1000 >"$work/out" 2>"$work/err"
+status=$?
+check "a container" '[ $status = 0 ]'
+inside sh -c 'cat /proc/1/comm; ls /proc | grep -c "^[0-9]"'
+check "sees its own processes and the init above them" '[ "$(head -n 1 "$work/out")" = init ] && [ "$(tail -n 1 "$work/out")" -le 5 ]'
+inside wall try 1
+check "$(grep -c ': refused: ' "$work/out") attempts are refused" 'all_refused 50'
+inside wall chroot
+check "a chroot is no way out" 'out_is inside'
+inside sh -c 'ls /proc/self/fd | wc -l; for fd in 3 4 5 6 7 8 9; do [ -e /proc/self/fd/$fd ] && readlink /proc/self/fd/$fd; done; ulimit -n; cat /proc/self/oom_score_adj'
+check "an exec has no descriptor but its own three" '[ "$(head -n 1 "$work/out")" = 4 ] && ! grep -qE "socket|vsock|anon_inode|/run" "$work/out"'
+inside sh -c 'wc -l </proc/net/unix; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -c " 0A "; ip link | grep -c "^[0-9]"'
+check "no socket of the agent's is in its network namespace" '[ "$(sed -n 1p "$work/out")" -le 1 ] && [ "$(sed -n 2p "$work/out")" = 0 ]'
+
+# A process of an exec is the agent's until it becomes the container's program.
+timeout 100 "$sbx" exec box wall watch 12 >"$work/watch" 2>&1 </dev/null &
+watch=$!
+for _ in 1 2 3 4 5 6 7 8; do inside true; done
+wait $watch
+check "of the agent's own at an exec ($(sed -n 's/^saw //p' "$work/watch") looks) nothing can be opened" \
+	'grep -q ^saw "$work/watch" && ! grep REACHED "$work/watch"'
+
+# --- whether the agent goes on -----------------------------------------------------------------------
+
+goes_on() { # NAME
+	inside echo alive
+	check "$1: the agent goes on" 'out_is alive && [ $status = 0 ]'
+}
+inside sh -c 'kill -9 1; kill -STOP 1; sleep 0.3; echo still'
+check "the init is not killed or stopped by those beneath it" 'out_is still'
+goes_on "after that"
+inside kill -9 -1
+"$sbx" wait box >"$work/out" 2>"$work/err"
+check "who kills everybody ends his own container" 'out_is 137'
+"$sbx" rm -f box >/dev/null 2>&1
+"$sbx" run -d --name box "${driver[@]}" "$image" sleep 1000 >/dev/null 2>&1
+inside wall storm 4
+check "an exit storm ($(cat "$work/out"))" '[ $status = 0 ] && out_has made'
+goes_on "after an exit storm"
+inside sh -c 'ps -o stat | grep -c Z'
+check "and no zombie is left" 'out_is 0'
+inside sh -c 'mkdir -p /tmp/a; i=0; while [ $i -lt 300 ]; do exec 3>/tmp/a/$i 4</dev/zero; i=$((i + 1)); done; dd if=/dev/zero of=/dev/shm/x bs=1M count=500 2>/dev/null; rm -f /dev/shm/x; echo full'
+goes_on "memory and files used up"
+# An exec that is stopped half-way, or whose reader goes away, is no hindrance to others.
+timeout -k 1 1 "$sbx" exec box sh -c 'kill -STOP $$' >/dev/null 2>&1 </dev/null
+timeout -k 1 2 "$sbx" exec box yes 2>/dev/null </dev/null | head -c 10 >/dev/null
+goes_on "an exec that stops, one that nobody reads"
+"$sbx" rm -f box >/dev/null 2>&1
+
+# --- with rights that no default gives ----------------------------------------------------------------
+
+# Every capability in the guest's own user namespace: it may change what the guest has, but it is in a process
+# namespace, whose numbers hold no agent, and beneath a cgroup whose limits are not its own.
+"$sbx" run -d --name box -m 256m "${driver[@]}" --cap-add ALL --security-opt seccomp=unconfined "$image" sleep 1000 >/dev/null 2>&1
+inside sh -c 'for p in /proc/[0-9]*; do cat $p/comm; done | sort -u | tr "\n" " "; readlink /proc/1/exe'
+check "with every capability: no process but its own" '! out_has sbx-agent && [ "$(wc -w <"$work/out")" -le 8 ]'
+inside sh -c 'mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg && cd /tmp/cg && cat /proc/self/cgroup
+	for f in memory.max pids.max cpu.max memory.oom.group; do [ -e $f ] && echo max >$f 2>/dev/null && echo "REACHED $f"; done
+	echo $$ >../../cgroup.procs 2>/dev/null; mkdir sub && echo $$ >sub/cgroup.procs && cat /proc/self/cgroup
+	ls -d /tmp/cg/../agent /tmp/cg/agent /tmp/cg/pod 2>/dev/null; echo end'
+check "its cgroup's limits are not its own to lift" 'out_has end && ! out_has REACHED && out_has 0::/'
+goes_on "a cgroup of its own making"
+inside wall try 0
+check "of what is not a container's $(grep -c ': refused: ' "$work/out") attempts are refused with every capability, devices and the agent's port among them" \
+	'! grep -E "^(/dev/mem|/dev/kmsg|the console|the serial port|FUSE|the agent.s port of the host|another port of the host|its own [a-z]* limit): REACHED" "$work/out" &&
+	[ "$(grep -c ": refused: " "$work/out")" -ge 8 ]'
+# It freezes itself: an exec cannot begin, and must not take the agent along.
+inside sh -c '(sleep 1; echo 1 >/tmp/cg/cgroup.freeze) >/dev/null 2>&1 & echo soon'
+sleep 2
+timeout 10 "$sbx" exec box true >/dev/null 2>&1 </dev/null
+timeout 60 "$sbx" rm -f box >"$work/out" 2>"$work/err"
+status=$?
+check "a container that has frozen itself is removed" '[ $status = 0 ]'
+
+check "nothing is left" '! leftovers'
+finish
