@@ -13,6 +13,7 @@
 #include "common/io.h"
 #include "shim/cli.h"
 #include "shim/cli_pod.h"
+#include "shim/log_file.h"
 
 /* The end of a shim that is killed writes nothing; its lock tells, looked at so often. */
 #define LOOK_MS 1000
@@ -35,7 +36,7 @@ static int copy_new(int from, int to)
 	ssize_t n;
 	int r = 0;
 
-	while (r == 0 && (n = read(from, buf, sizeof(buf))) > 0)
+	while (r == 0 && (n = log_file_read(from, buf, sizeof(buf))) > 0)
 		r = io_write_full(to, buf, (size_t)n);
 	return r;
 }

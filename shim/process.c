@@ -186,7 +186,7 @@ int process_init(struct process *process, struct container *container, const cha
 		.container = container,
 		.exec_id = strdup(exec_id),
 		.uris = {uris->terminal, strdup(uris->in), strdup(uris->out), strdup(uris->err),
-			 container->id, container->shim->pod->namespace},
+			 container->id, container->shim->pod->namespace, container->shim->own_pod},
 	};
 	list_init(&process->link);
 	list_init(&process->waiters);

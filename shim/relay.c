@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/loop.h"
+#include "shim/log_file.h"
 
 #define BUFFER_SIZE (16u << 10)
 #define PUMP_MAX    (512u << 10)
@@ -29,7 +30,8 @@ struct relay {
 	struct source *src_io, *dst_io, *again;
 	bool splice, src_is_socket, dst_is_socket;
 	uint64_t count;
-	uint8_t *buffer; /* made when first needed */
+	uint64_t keep, trim_at; /* keep 0: everything */
+	uint8_t *buffer;        /* made when first needed */
 	size_t start, end;
 };
 
@@ -93,6 +95,21 @@ static ssize_t move_copied(struct relay *relay)
 	return write_some(relay);
 }
 
+void relay_keep(struct relay *relay, uint64_t bytes)
+{
+	relay->keep = bytes;
+	relay->trim_at = relay->count;
+}
+
+/* Now and then: a hole for each chunk would cost more than the chunk. */
+static void trim(struct relay *relay)
+{
+	if (!relay->keep || relay->count < relay->trim_at)
+		return;
+	log_file_trim(relay->dst, relay->keep);
+	relay->trim_at = relay->count + relay->keep / 4;
+}
+
 static void pump(struct relay *relay)
 {
 	size_t moved = 0;
@@ -110,6 +127,7 @@ static void pump(struct relay *relay)
 			return;
 		}
 		relay->count += (uint64_t)n;
+		trim(relay);
 		moved += (size_t)n;
 	}
 	source_defer(relay->again);

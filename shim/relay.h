@@ -30,6 +30,9 @@ int relay_create(struct loop *loop, int src, int dst, relay_fn done, void *data,
 void relay_destroy(struct relay *relay);
 DEFINE_CLEANUP(struct relay, relay_destroy)
 
+/* dst is a file (log_file.h): of what reaches it the newest bytes are kept, so many. */
+void relay_keep(struct relay *relay, uint64_t bytes);
+
 /* Bytes that have reached the destination. */
 uint64_t relay_count(const struct relay *relay);
 

@@ -22,6 +22,7 @@
 #include "common/opts.h"
 #include "common/rpc.h"
 #include "shim/binary_log.h"
+#include "shim/log_file.h"
 #include "shim/relay.h"
 #include "shim/stream_hub.h"
 
@@ -32,13 +33,13 @@ struct stream {
 	int client, guest; /* -1: none, or not yet, or no more */
 	struct relay *relay;
 	struct stream_wait *wait;
-	bool ended;
+	bool ended, is_log;
 };
 
 struct stdio {
 	struct loop *loop;
 	struct stream streams[N_STREAMS];
-	bool terminal;
+	bool terminal, own_files;
 	int keep_fifo; /* a fifo's write end: no end of input until the client says so */
 	struct binary_log *binary; /* the program that takes the output; NULL: none */
 	struct source *tell;
@@ -100,6 +101,8 @@ static void start_relay(struct stream *stream)
 			 in ? stream->guest : stream->client, on_relay_end, stream, &stream->relay);
 	if (r < 0)
 		stream_close(stream);
+	else if (stream->is_log)
+		relay_keep(stream->relay, LOG_FILE_KEEP);
 }
 
 static void on_guest(int fd, void *data)
@@ -179,6 +182,7 @@ static int open_client(struct stdio *stdio, unsigned which, struct rpc_call *cal
 	if (strncmp(uri, "file://", 7) == 0) {
 		if (which == STREAM_IN)
 			return err_set(err, EINVAL, "stream %s: stdin cannot be a file", uri);
+		stdio->streams[which].is_log = stdio->own_files;
 		return open_path(uri + 7, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, ret, err);
 	}
 	if (strncmp(uri, "fifo://", 7) == 0)
@@ -223,6 +227,7 @@ int stdio_create(struct loop *loop, struct rpc_call *call, const struct stdio_re
 		return err_set(err, ENOMEM, "out of memory");
 	stdio->loop = loop;
 	stdio->terminal = request->terminal;
+	stdio->own_files = request->own_files;
 	stdio->drained = drained;
 	stdio->data = data;
 	stdio->keep_fifo = -1;

@@ -22,6 +22,7 @@ struct stdio_request {
 	bool terminal;
 	const char *in, *out, *err;
 	const char *id, *namespace; /* of the container, for a program that takes its output */
+	bool own_files;             /* files are sbx's own, and bounded: log_file.h */
 };
 
 /* Every output stream has ended. Called once, not from within a function of this module. */
