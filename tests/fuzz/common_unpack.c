@@ -7,15 +7,16 @@
 #include "agent.pb-c.h"
 #include "common/budget.h"
 #include "sbx.pb-c.h"
+#include "share.pb-c.h"
 #include "task.pb-c.h"
 #include "ttrpc.pb-c.h"
 #include "vmm.pb-c.h"
 
-#define SERVICES 5
+#define SERVICES 6
 
 static const ProtobufCServiceDescriptor *const services[SERVICES] = {
 	&task__task__descriptor,       &agent__agent__descriptor, &vmm__control__descriptor,
-	&sandbox__sandbox__descriptor, &ttrpc__peer__descriptor,
+	&sandbox__sandbox__descriptor, &ttrpc__peer__descriptor,  &share__share__descriptor,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
