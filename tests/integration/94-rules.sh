@@ -10,7 +10,7 @@ set -u
 
 export SBX_RULES=$work/rules
 tests=$build/tests
-"$tests/host_rules" "$SBX_RULES"
+"$tests/host_rules" "$SBX_RULES" # makes it
 chmod 666 "$SBX_RULES"
 # Where the scripts below find what they run.
 world=$work/world

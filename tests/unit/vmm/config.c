@@ -60,6 +60,22 @@ Test(config, takes_what_an_owner_passes)
 	cr_assert(config.console_stdout);
 }
 
+Test(config, rates)
+{
+	struct config config;
+
+	cr_assert_eq(PARSE(&config, NULL, "--kernel", "k"), 0);
+	cr_assert(!config.disk_rate.bytes && !config.disk_rate.ops && !config.net_rate.bytes);
+	cr_assert_eq(config.console_rate, 128u << 10);
+	cr_assert_eq(PARSE(&config, NULL, "--kernel", "k", "--disk-rate=10M", "--disk-ops=100",
+			   "--net-rate=1M", "--console-rate=0"),
+		     0);
+	cr_assert_eq(config.disk_rate.bytes, 10u << 20);
+	cr_assert_eq(config.disk_rate.ops, 100);
+	cr_assert_eq(config.net_rate.bytes, 1u << 20);
+	cr_assert_eq(config.console_rate, 0);
+}
+
 Test(config, help_and_version_need_nothing_else)
 {
 	struct config config;
@@ -94,6 +110,10 @@ static const struct {
 	{{"--kernel", "k", "--disk", ""}, "--disk"},
 	{{"--kernel", "k", "--disk", "fd:x,ro"}, "--disk"},
 	{{"--kernel", "fd:5", "--disk", "fd:5,ro"}, "fd:5"},
+	{{"--kernel", "k", "--disk-rate", "1"}, "disk-rate"},
+	{{"--kernel", "k", "--disk-ops", "0"}, "disk-ops"},
+	{{"--kernel", "k", "--net-rate", "2T"}, "net-rate"},
+	{{"--kernel", "k", "--console-rate", "-1"}, "console-rate"},
 	{{"--kernel", "k", "--nonsense"}, "nonsense"},
 };
 
