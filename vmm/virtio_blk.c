@@ -63,9 +63,13 @@ static void on_refilled(void *data)
 static int blk_activate(struct virtio_device *dev)
 {
 	struct blk *blk = blk_of(dev);
-	int r = loop_add_defer(dev->loop, on_again, dev, &blk->again);
+	int r = throttle_start(&blk->throttle, dev->loop);
 
-	return r < 0 ? r : throttle_start(&blk->throttle, dev->loop);
+	if (r == 0)
+		r = loop_add_defer(dev->loop, on_again, dev, &blk->again);
+	if (r < 0)
+		throttle_stop(&blk->throttle);
+	return r;
 }
 
 static void blk_reset(struct virtio_device *dev)

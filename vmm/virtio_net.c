@@ -187,6 +187,8 @@ static int net_activate(struct virtio_device *dev)
 
 	if (r == 0)
 		r = throttle_start(&net->tx_throttle, dev->loop);
+	if (r < 0)
+		throttle_stop(&net->rx_throttle);
 	net->pairs = 1;
 	configure_backend(net);
 	return r;
