@@ -4,8 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/loop.h"
+#include "common/path.h"
 
 #define BLOCK 4096u
 
@@ -35,4 +40,58 @@ ssize_t log_file_read(int fd, void *buf, size_t size)
 	if (at > 0 && fstat(fd, &st) == 0 && st.st_size < at)
 		lseek(fd, 0, SEEK_SET);
 	return read(fd, buf, size);
+}
+
+/* --- a file that others write to ------------------------------------------------------------- */
+
+struct log_guard {
+	int fd, watch;
+	uint64_t keep;
+	off_t trim_at;
+	struct source *source;
+};
+
+static void on_change(struct source *source, uint32_t events, void *data)
+{
+	struct log_guard *guard = data;
+	char buf[4096];
+	struct stat st;
+
+	/* That it has changed, be it often, is all that they say. */
+	while (read(guard->watch, buf, sizeof(buf)) > 0)
+		;
+	if (fstat(guard->fd, &st) < 0 || st.st_size < guard->trim_at)
+		return;
+	log_file_trim(guard->fd, guard->keep);
+	if (fstat(guard->fd, &st) == 0)
+		guard->trim_at = st.st_size + (off_t)(guard->keep / 4);
+}
+
+int log_guard_create(struct loop *loop, int fd, uint64_t keep, struct log_guard **ret)
+{
+	_cleanup_(log_guard_destroy_p) struct log_guard *guard = malloc(sizeof(*guard));
+	char path[PATH_FD_MAX];
+	int r;
+
+	if (!guard)
+		return -ENOMEM;
+	*guard = (struct log_guard){.fd = fd, .keep = keep, .trim_at = (off_t)(keep + keep / 4)};
+	guard->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (guard->watch < 0 ||
+	    inotify_add_watch(guard->watch, path_of_fd(fd, path), IN_MODIFY) < 0)
+		return -errno;
+	r = loop_add_io(loop, guard->watch, EPOLLIN, on_change, guard, &guard->source);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(guard);
+	return 0;
+}
+
+void log_guard_destroy(struct log_guard *guard)
+{
+	if (!guard)
+		return;
+	source_remove(guard->source);
+	close_fd(&guard->watch);
+	free(guard);
 }

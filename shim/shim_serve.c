@@ -25,6 +25,7 @@
 #include "common/loop.h"
 #include "shim/container.h"
 #include "shim/forward.h"
+#include "shim/log_file.h"
 #include "shim/publisher.h"
 #include "shim/shim.h"
 
@@ -371,12 +372,16 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd)
 		.log_fd = log_fd,
 		.own_pod = strcmp(pod->namespace, SHIM_OWN_NAMESPACE) == 0,
 	};
+	struct log_guard *log = NULL;
 	struct err err = ERR_INIT;
 	struct list *it, *tmp;
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
 	r = set_up(&shim, client_fd, &err);
+	/* The monitor and the file server write to it, too, and may not be ours any more. */
+	if (r == 0 && log_guard_create(shim.loop, log_fd, LOG_FILE_KEEP, &log) < 0)
+		log_warn("cannot watch over the log's size");
 	if (r < 0)
 		log_error("%s", err.msg);
 	else
@@ -384,6 +389,7 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd)
 	list_for_each_safe (it, tmp, &shim.clients)
 		client_free(list_entry(it, struct client, link));
 	publisher_destroy(shim.publisher);
+	log_guard_destroy(log);
 	shim_pod_free(&shim);
 	close_fd(&shim.listen_fd);
 	loop_destroy(shim.loop);

@@ -182,7 +182,6 @@ static void configure_backend(struct net *net)
 static int net_activate(struct virtio_device *dev)
 {
 	struct net *net = net_of(dev);
-
 	int r = throttle_start(&net->rx_throttle, dev->loop);
 
 	if (r == 0)

@@ -73,7 +73,7 @@ check "and no zombie is left" 'out_is 0'
 inside sh -c 'mkdir -p /tmp/a; i=0; while [ $i -lt 300 ]; do exec 3>/tmp/a/$i 4</dev/zero; i=$((i + 1)); done; dd if=/dev/zero of=/dev/shm/x bs=1M count=500 2>/dev/null; rm -f /dev/shm/x; echo full'
 goes_on "memory and files used up"
 # An exec that is stopped half-way, or whose reader goes away, is no hindrance to others.
-timeout -k 1 1 "$sbx" exec box sh -c 'kill -STOP $$' >/dev/null 2>&1 </dev/null
+{ timeout -k 1 1 "$sbx" exec box sh -c 'kill -STOP $$' </dev/null; } >/dev/null 2>&1
 timeout -k 1 2 "$sbx" exec box yes 2>/dev/null </dev/null | head -c 10 >/dev/null
 goes_on "an exec that stops, one that nobody reads"
 "$sbx" rm -f box >/dev/null 2>&1
@@ -103,5 +103,20 @@ timeout 60 "$sbx" rm -f box >"$work/out" 2>"$work/err"
 status=$?
 check "a container that has frozen itself is removed" '[ $status = 0 ]'
 
+# The same in a user namespace of its own, where every capability is one over what is its own alone.
+mkdir -p "$SBX_ROOT/etc" "$work/bundle"
+[ "${SBX_HYPERVISOR:-vmm}" = vmm ] || printf '[vm]\nhypervisor = qemu\nemulation = yes\n' >"$SBX_ROOT/etc/sbx.conf"
+"$build/bin/sbx-oci" spec --bundle "$work/bundle"
+caps=$(sed -n 's/^#define \(CAP_[A-Z_]*\)[[:space:]]*[0-9]*$/"\1"/p' /usr/include/linux/capability.h 2>/dev/null | grep -v LAST | paste -sd ,)
+[ -n "$caps" ] || caps='"CAP_SYS_ADMIN","CAP_SYS_PTRACE","CAP_MKNOD","CAP_DAC_OVERRIDE","CAP_DAC_READ_SEARCH","CAP_SYS_RAWIO","CAP_SYSLOG","CAP_SYS_CHROOT","CAP_BPF","CAP_PERFMON","CAP_NET_ADMIN"'
+map='[{containerID: 0, hostID: 100000, size: 65536}]'
+jq '.process.terminal = false | .process.args = ["sh", "-c", "mount -o remount,rw /proc/sys; id -u; wall try 0"] | del(.process.rlimits)
+	| .root = {path: "'"$work"'/root"} | .linux.namespaces += [{type: "user"}] | .linux.uidMappings = '"$map"' | .linux.gidMappings = '"$map"'
+	| .process.capabilities |= map_values(['"$caps"']) | .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]' \
+	"$work/bundle/config.json" >"$work/new" && mv "$work/new" "$work/bundle/config.json"
+timeout -k 5 100 "$build/bin/sbx-oci" --root "$work/oci" run -b "$work/bundle" mapped >"$work/out" 2>"$work/err" </dev/null
+status=$?
+check "root of a user namespace: of the kernel's and the agent's nothing is reached" '[ $status = 0 ] && out_has 0 &&
+	[ "$(grep -c ": refused: " "$work/out")" -ge 20 ] && ! grep -vE "^(a new (tmpfs|sysfs|cgroup file system)|what covers /proc/keys|/proc/sys writable again|the agent.s keys|the streams. port of the host): " "$work/out" | grep REACHED'
 check "nothing is left" '! leftovers'
 finish

@@ -133,3 +133,24 @@ Test(log_file, a_relay_keeps_it_small)
 	cr_assert_leq(room(fd), 2 << 20);
 	relay_destroy(relay);
 }
+
+Test(log_file, a_guard_keeps_what_others_write_small)
+{
+	_cleanup_close_ int fd = new_file(), other = dup(fd);
+	_cleanup_(loop_destroy_p) struct loop *loop = NULL;
+	_cleanup_(log_guard_destroy_p) struct log_guard *guard = NULL;
+	size_t letters[256];
+
+	cr_assert_eq(loop_create(&loop), 0);
+	cr_assert_eq(log_guard_create(loop, fd, 1 << 20, &guard), 0);
+	for (unsigned i = 0; i < 32; i++) {
+		fill(other, 'a', 1 << 20);
+		loop_turn(loop, 0);
+		cr_assert_leq(room(fd), 3 << 20);
+	}
+	fill(other, 'z', 4096);
+	lseek(fd, 0, SEEK_SET);
+	read_all(fd, letters);
+	cr_assert_eq(letters['z'], 4096);
+	cr_assert_eq(letters[0], 0);
+}
