@@ -20,7 +20,8 @@
 struct raw {
 	const char *kvm, *kernel, *initrd, *cmdline, *vsock_dir, *control, *console_ring,
 		*console_file;
-	uint64_t memory, cpus, slots, uid, disk_rate, disk_ops, net_rate, console_rate;
+	uint64_t memory, max_memory, cpus, max_cpus, slots, uid, disk_rate, disk_ops, net_rate,
+		console_rate;
 	struct opt_list disks;
 	bool no_net, no_share, console_stdout, debug, help, version;
 };
@@ -35,7 +36,15 @@ static const struct opt options[] = {
 	 "its command line, after what the machine needs (default: console=ttyS0)", 0, 0},
 	{'m', "memory", OPT_SIZE, AT(memory), "SIZE", "guest memory (default: 256m)",
 	 MEMORY_MIN_SIZE, MEMORY_MAX_SIZE},
+	{0, "max-memory", OPT_SIZE, AT(max_memory), "SIZE",
+	 "memory that the owner may let the guest have later, in all; what is added are multiples "
+	 "of 128m (default: no more)",
+	 MEMORY_MIN_SIZE, MEMORY_MAX_SIZE},
 	{0, "cpus", OPT_UINT, AT(cpus), "N", "vCPUs, 1 to 32 (default: 1)", 1, VCPU_MAX},
+	{0, "max-cpus", OPT_UINT, AT(max_cpus), "N",
+	 "vCPUs that the guest may bring online later, those of --cpus among them (default: no "
+	 "more)",
+	 1, VCPU_MAX},
 	{0, "disk", OPT_LIST, AT(disks), "FILE[,ro]",
 	 "a disk for the next slot, the first is slot 0; repeatable", 0, 0},
 	{0, "slots", OPT_UINT, AT(slots), "N", "disk slots, 0 to 12 (default: 4)", 0,
@@ -197,9 +206,15 @@ int config_parse(int argc, char **argv, struct config *ret, struct err *err)
 		return err_set(err, EINVAL, "--kernel is missing");
 	if (raw.memory % PAGE)
 		return err_set(err, EINVAL, "--memory: not a whole number of 4 KiB pages");
+	if (raw.max_memory && raw.max_memory < raw.memory)
+		return err_set(err, EINVAL, "--max-memory: less than --memory");
+	if (raw.max_cpus && raw.max_cpus < raw.cpus)
+		return err_set(err, EINVAL, "--max-cpus: fewer than --cpus");
 	config.cmdline = raw.cmdline;
 	config.memory = raw.memory;
+	config.max_memory = raw.max_memory ? raw.max_memory : raw.memory;
 	config.cpus = raw.cpus;
+	config.max_cpus = raw.max_cpus ? raw.max_cpus : raw.cpus;
 	config.slots = raw.slots;
 	config.uid = (unsigned)raw.uid;
 	config.no_net = raw.no_net;

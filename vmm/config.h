@@ -34,8 +34,10 @@ struct config_disk {
 struct config {
 	struct config_file kvm, kernel, initrd, vsock_dir, control, console_ring, console_file;
 	const char *cmdline;
-	uint64_t memory; /* bytes, whole pages */
-	unsigned cpus;
+	uint64_t memory;     /* bytes, whole pages */
+	uint64_t max_memory; /* bytes */
+	unsigned cpus;       /* online from the start */
+	unsigned max_cpus;
 	unsigned uid;          /* to run as, where root starts it; 0: stay */
 	bool no_net, no_share; /* the guest has no slot for them */
 	unsigned slots;        /* disk slots, parked ones included */

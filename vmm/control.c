@@ -26,6 +26,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/virtio_fs.h"
+#include "vmm/virtio_mem.h"
 #include "vmm/virtio_net.h"
 #include "vmm/vm.h"
 
@@ -228,6 +229,32 @@ static void handle_attach_share(struct rpc_call *call, const ProtobufCMessage *r
 		rpc_reply_empty(call);
 }
 
+static void handle_resize_memory(struct rpc_call *call, const ProtobufCMessage *req, void *data)
+{
+	uint64_t wanted = ((const Vmm__ResizeMemoryRequest *)req)->memory;
+	Vmm__ResizeMemoryResponse reply = VMM__RESIZE_MEMORY_RESPONSE__INIT;
+	struct control *control = data;
+	const struct control_config *config = &control->config;
+	struct virtio_device *mem = devices_find(config->devices, DEVICE_MEM, 0);
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!mem || wanted > config->max_memory) {
+		fail(call, EINVAL, "this machine is not to have so much memory");
+		return;
+	}
+	if (wanted > config->memory)
+		reply.added = virtio_mem_round(mem, wanted - config->memory);
+	r = virtio_mem_request(mem, reply.added);
+	if (r < 0) {
+		err_set_errno(&err, -r, "the machine cannot have %llu bytes of memory",
+			      (unsigned long long)wanted);
+		rpc_fail(call, &err);
+	} else {
+		rpc_reply(call, &reply.base);
+	}
+}
+
 /* --- metrics ------------------------------------------------------------------------------- */
 
 #define MAX_DEVICE_COUNTERS 256
@@ -307,6 +334,7 @@ static const struct rpc_method methods[] = {
 	{"AttachNet", handle_attach_net},
 	{"DetachNet", handle_detach_net},
 	{"AttachShare", handle_attach_share},
+	{"ResizeMemory", handle_resize_memory},
 	{"Metrics", handle_metrics},
 };
 

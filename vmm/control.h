@@ -22,7 +22,7 @@ struct control_config {
 	struct vcpus *vcpus;
 	struct devices *devices;
 	unsigned cpus;
-	uint64_t memory;
+	uint64_t memory, max_memory; /* that it booted with; that it may have */
 };
 
 /* fd, a connected stream socket, is taken over, also on failure. */

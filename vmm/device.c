@@ -37,7 +37,9 @@ void device_table_plan(struct device_table *table, const struct device_choice *c
 	if (choice->share)
 		add_virtio(table, DEVICE_FS, 0, place);
 	place++;
-	add_virtio(table, DEVICE_BALLOON, 0, place);
+	add_virtio(table, DEVICE_BALLOON, 0, place++);
+	if (choice->mem)
+		add_virtio(table, DEVICE_MEM, 0, place);
 }
 
 uint32_t device_table_lines(const struct device_table *table)

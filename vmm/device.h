@@ -6,10 +6,9 @@
  *
  *	serial   ports 0x3f8  line 4
  *	virtio   0xd0000000 + 4 KiB * i, line 5 + i:  vsock, rng, disk slots 0, 1, …, net slot,
- *	         fs, balloon
+ *	         fs, balloon, mem
  *
- * Kinds to come (mem) find their place at the end of the table, so what is there
- * keeps its address.
+ * Kinds to come find their place at the end of the table, so what is there keeps its address.
  */
 #ifndef VMM_DEVICE_H
 #define VMM_DEVICE_H
@@ -44,6 +43,7 @@ enum device_kind {
 	DEVICE_NET,
 	DEVICE_FS,
 	DEVICE_BALLOON,
+	DEVICE_MEM,
 	DEVICE_KINDS
 };
 
@@ -61,7 +61,7 @@ struct device_table {
 
 /* Which of the optional devices there are; disks is at most CONFIG_MAX_SLOTS. */
 struct device_choice {
-	bool vsock, net, share;
+	bool vsock, net, share, mem;
 	unsigned disks;
 };
 

@@ -15,6 +15,7 @@
 #include "vmm/virtio_balloon.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/virtio_fs.h"
+#include "vmm/virtio_mem.h"
 #include "vmm/virtio_mmio.h"
 #include "vmm/virtio_net.h"
 #include "vmm/virtio_rng.h"
@@ -28,7 +29,7 @@
 static const char *const device_names[] = {
 	[DEVICE_SERIAL] = "serial",   [DEVICE_VSOCK] = "vsock", [DEVICE_RNG] = "rng",
 	[DEVICE_BLK] = "blk",         [DEVICE_NET] = "net",     [DEVICE_FS] = "fs",
-	[DEVICE_BALLOON] = "balloon",
+	[DEVICE_BALLOON] = "balloon", [DEVICE_MEM] = "mem",
 };
 static_assert(ARRAY_SIZE(device_names) == DEVICE_KINDS, "a name for each kind");
 
@@ -112,6 +113,26 @@ static int create_net(struct devices *devices, unsigned slot, struct virtio_devi
 				 &devices->config->net_rate, ret);
 }
 
+static int open_memory(void *data, uint64_t size)
+{
+	return vm_open_memory(data, size);
+}
+
+static int create_mem(struct devices *devices, struct virtio_device **ret)
+{
+	const struct memory *mem = &devices->vm->mem;
+	const struct memory_region *region = &mem->regions[mem->n_regions - 1];
+	const struct virtio_mem_space space = {
+		.gpa = region->gpa,
+		.size = region->reserved,
+		.granule = devices->vm->granule,
+		.open = open_memory,
+		.data = devices->vm,
+	};
+
+	return virtio_mem_create(&space, ret);
+}
+
 static int create_virtio(struct devices *devices, const struct device_slot *slot,
 			 struct virtio_device **ret)
 {
@@ -129,6 +150,8 @@ static int create_virtio(struct devices *devices, const struct device_slot *slot
 		return virtio_fs_create(devices->loop, ret);
 	case DEVICE_BALLOON:
 		return virtio_balloon_create(ret);
+	case DEVICE_MEM:
+		return create_mem(devices, ret);
 	default:
 		return -EINVAL;
 	}

@@ -172,17 +172,20 @@ static int stage_load(struct vmm *vmm, uint64_t *ret_entry, struct err *err)
 	_cleanup_strbuf_ struct strbuf cmdline = {0};
 	struct x86_boot boot = {.kernel_fd = vmm->files.kernel,
 				.initrd_fd = vmm->files.initrd,
-				.cpus = vmm->config.cpus,
+				.cpus = vmm->config.max_cpus,
 				.lines = device_table_lines(&vmm->table)};
 	char devices[1024];
 	int r;
 
 	r = device_table_cmdline(&vmm->table, devices, sizeof(devices));
+	if (r >= 0)
+		r = strbuf_addf(&cmdline, "%s%s", X86_CMDLINE,
+				vmm->config.cpus > 1 ? X86_CMDLINE_SMP : "");
+	if (r >= 0 && vmm->config.max_cpus > vmm->config.cpus)
+		r = strbuf_addf(&cmdline, X86_CMDLINE_ONLINE, vmm->config.cpus);
 	/* The owner's part last: its options win, and a "--" in it hides none of ours. */
 	if (r >= 0)
-		r = strbuf_addf(&cmdline, "%s%s%s %s", X86_CMDLINE,
-				vmm->config.cpus > 1 ? X86_CMDLINE_SMP : "", devices,
-				vmm->config.cmdline);
+		r = strbuf_addf(&cmdline, "%s %s", devices, vmm->config.cmdline);
 	if (r < 0)
 		return err_set_errno(err, -r, "cmdline");
 	boot.cmdline = cmdline.data;
@@ -235,8 +238,8 @@ static int stage_devices(struct vmm *vmm, uint64_t entry, struct err *err)
 	r = attach_disks(vmm, err);
 	if (r < 0)
 		return r;
-	r = vcpus_create(vmm->vm, vmm->config.cpus, entry, vmm->loop, on_settled, vmm, &vmm->vcpus,
-			 err);
+	r = vcpus_create(vmm->vm, vmm->config.max_cpus, entry, vmm->loop, on_settled, vmm,
+			 &vmm->vcpus, err);
 	if (r >= 0)
 		stage_mark(STAGE_DEVICES);
 	return r;
@@ -293,8 +296,9 @@ static int stage_run(struct vmm *vmm, struct err *err)
 		.vm = vmm->vm,
 		.vcpus = vmm->vcpus,
 		.devices = vmm->devices,
-		.cpus = vmm->config.cpus,
+		.cpus = vmm->config.max_cpus,
 		.memory = vmm->config.memory,
+		.max_memory = vmm->config.max_memory,
 	};
 	int r = 0;
 
@@ -357,7 +361,7 @@ static void teardown(struct vmm *vmm)
 
 static int run_stages(struct vmm *vmm, struct err *err)
 {
-	const struct device_choice choice = {
+	struct device_choice choice = {
 		.vsock = vmm->config.vsock_dir.given,
 		.disks = vmm->config.slots,
 		.net = !vmm->config.no_net,
@@ -372,10 +376,12 @@ static int run_stages(struct vmm *vmm, struct err *err)
 	r = loop_create(&vmm->loop);
 	if (r < 0)
 		return err_set_errno(err, -r, "loop");
-	r = vm_create(TAKE_FD(vmm->files.kvm), vmm->config.memory, &vmm->vm, err);
+	r = vm_create(TAKE_FD(vmm->files.kvm), vmm->config.memory, vmm->config.max_memory, &vmm->vm,
+		      err);
 	if (r < 0)
 		return r;
 	stage_mark(STAGE_CREATED);
+	choice.mem = vmm->vm->granule;
 	device_table_plan(&vmm->table, &choice);
 	r = stage_load(vmm, &entry, err);
 	if (r < 0)

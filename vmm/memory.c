@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guest memory: one private anonymous mapping per region. It is left out of core dumps (it is the
+ * Guest memory: one private anonymous mapping per region, the whole of which is memory, or what has been
+ * opened of it so far. It is left out of core dumps (it is the
  * guest's, and large), is not inherited by a fork, and has guard pages around it, so that an
  * overrun by a broken device faults instead of reaching the monitor's own memory.
  */
@@ -25,9 +26,9 @@ void memory_plan(struct memory *mem, uint64_t size)
 }
 
 /* Guard, slack to reach a 2 MiB boundary (only so can huge pages be used), memory, guard. */
-static int map_region(struct memory_region *region)
+static int map_region(struct memory_region *region, int prot)
 {
-	uint64_t total = region->size + 2 * GUARD_SIZE + MEMORY_HUGE_PAGE;
+	uint64_t total = region->reserved + 2 * GUARD_SIZE + MEMORY_HUGE_PAGE;
 	uintptr_t base;
 	void *p, *m;
 
@@ -36,7 +37,7 @@ static int map_region(struct memory_region *region)
 		return -errno;
 	base = ((uintptr_t)p + GUARD_SIZE + MEMORY_HUGE_PAGE - 1) &
 	       ~(uintptr_t)(MEMORY_HUGE_PAGE - 1);
-	m = mmap((void *)base, region->size, PROT_READ | PROT_WRITE,
+	m = mmap((void *)base, region->reserved, prot,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	if (m == MAP_FAILED) {
 		int r = -errno;
@@ -47,13 +48,13 @@ static int map_region(struct memory_region *region)
 	/* Trim to exactly one guard on each side, so that destroy can find the ends. */
 	if (base - GUARD_SIZE > (uintptr_t)p)
 		munmap(p, base - GUARD_SIZE - (uintptr_t)p);
-	munmap((void *)(base + region->size + GUARD_SIZE),
-	       (uintptr_t)p + total - (base + region->size + GUARD_SIZE));
+	munmap((void *)(base + region->reserved + GUARD_SIZE),
+	       (uintptr_t)p + total - (base + region->reserved + GUARD_SIZE));
 
 	/* Hints: a kernel without them still runs the guest. */
-	madvise(m, region->size, MADV_HUGEPAGE);
-	madvise(m, region->size, MADV_DONTDUMP);
-	madvise(m, region->size, MADV_DONTFORK);
+	madvise(m, region->reserved, MADV_HUGEPAGE);
+	madvise(m, region->reserved, MADV_DONTDUMP);
+	madvise(m, region->reserved, MADV_DONTFORK);
 	region->host = m;
 	return 0;
 }
@@ -69,7 +70,10 @@ int memory_create(struct memory *mem, uint64_t size, struct err *err)
 			       (unsigned long long)size);
 	memory_plan(&plan, size);
 	for (unsigned i = 0; i < plan.n_regions; i++) {
-		int r = map_region(&plan.regions[i]);
+		int r;
+
+		plan.regions[i].reserved = plan.regions[i].size;
+		r = map_region(&plan.regions[i], PROT_READ | PROT_WRITE);
 
 		if (r < 0) {
 			memory_destroy(&plan);
@@ -87,9 +91,43 @@ void memory_destroy(struct memory *mem)
 		struct memory_region *region = &mem->regions[i];
 
 		if (region->host)
-			munmap(region->host - GUARD_SIZE, region->size + 2 * GUARD_SIZE);
+			munmap(region->host - GUARD_SIZE, region->reserved + 2 * GUARD_SIZE);
 	}
 	*mem = (struct memory){0};
+}
+
+int memory_reserve(struct memory *mem, uint64_t size, uint64_t align, struct err *err)
+{
+	const struct memory_region *last = &mem->regions[mem->n_regions - 1];
+	uint64_t end = last->gpa + last->size;
+	struct memory_region region = {.reserved = size};
+	int r;
+
+	if (mem->n_regions == MEMORY_MAX_REGIONS || !size || size % PAGE || size > MEMORY_MAX_SIZE)
+		return err_set(err, EINVAL, "memory: cannot reserve %llu bytes",
+			       (unsigned long long)size);
+	if (end < MEMORY_HOLE_END)
+		end = MEMORY_HOLE_END;
+	region.gpa = (end + align - 1) & ~(align - 1);
+	r = map_region(&region, PROT_NONE);
+	if (r < 0)
+		return err_set_errno(err, -r, "memory: cannot reserve %llu bytes",
+				     (unsigned long long)size);
+	mem->regions[mem->n_regions++] = region;
+	return 0;
+}
+
+int memory_open(struct memory *mem, uint64_t size)
+{
+	struct memory_region *region = &mem->regions[mem->n_regions - 1];
+
+	if (size < region->size || size > region->reserved || size % PAGE)
+		return -EINVAL;
+	/* Only now does it count as ours where the host keeps book of what it has promised. */
+	if (mprotect(region->host, size, PROT_READ | PROT_WRITE) < 0)
+		return -errno;
+	region->size = size;
+	return 0;
 }
 
 void memory_expect_sparse(const struct memory *mem, uint64_t gpa, uint64_t size)

@@ -28,6 +28,8 @@ struct memory_region {
 	uint64_t gpa;
 	uint64_t size;
 	uint8_t *host;
+	uint64_t
+		reserved; /* address space, of ours and the guest's, of which size bytes are memory */
 };
 
 struct memory {
@@ -44,6 +46,14 @@ void memory_plan(struct memory *mem, uint64_t size);
  */
 int memory_create(struct memory *mem, uint64_t size, struct err *err);
 void memory_destroy(struct memory *mem);
+
+/*
+ * A region, the last, for memory that comes later: addresses for size bytes above all others, and above
+ * the hole; its begin is a multiple of align, a power of two. None of it is memory, so nothing finds it.
+ */
+int memory_reserve(struct memory *mem, uint64_t size, uint64_t align, struct err *err);
+/* The first size bytes of the region that was reserved are memory from now on. 0 or -errno. */
+int memory_open(struct memory *mem, uint64_t size);
 
 /* A hint: [gpa, gpa + size) will be used here and there only, and huge pages would be wasted on it. */
 void memory_expect_sparse(const struct memory *mem, uint64_t gpa, uint64_t size);

@@ -32,6 +32,12 @@ void virtio_notify_config(struct virtio_device *dev)
 		dev->transport->notify_config(dev);
 }
 
+void virtio_renew_config(struct virtio_device *dev)
+{
+	if (dev->transport && dev->transport->renew_config)
+		dev->transport->renew_config(dev);
+}
+
 void virtio_fail(struct virtio_device *dev, const char *why)
 {
 	if (dev->failed)

@@ -110,6 +110,8 @@ struct virtio_ops {
 struct virtio_transport_ops {
 	void (*notify_queue)(struct virtio_device *dev, unsigned queue);
 	void (*notify_config)(struct virtio_device *dev);
+	/* NULL: the transport asks the device each time. */
+	void (*renew_config)(struct virtio_device *dev);
 	void (*needs_reset)(struct virtio_device *dev);
 };
 
@@ -130,6 +132,8 @@ struct virtio_device {
 /* Interrupts for queue if the driver wants to know. */
 void virtio_notify_used(struct virtio_device *dev, unsigned queue);
 void virtio_notify_config(struct virtio_device *dev);
+/* The driver sees the new configuration, and is not told: it caused the change. */
+void virtio_renew_config(struct virtio_device *dev);
 /* The driver broke the protocol: log (limited), DEVICE_NEEDS_RESET, serve nothing until reset. */
 void virtio_fail(struct virtio_device *dev, const char *why);
 

@@ -44,12 +44,21 @@ static void notify_queue(struct virtio_device *dev, unsigned queue)
 }
 
 /* Only reads of the device; under the lock. */
-static void renew_config(struct virtio_mmio *m)
+static void copy_config(struct virtio_mmio *m)
 {
 	if (m->dev->ops->config_size)
 		m->dev->ops->config_read(m->dev, 0, m->config, m->dev->ops->config_size);
 	m->features = m->dev->features;
 	m->generation++;
+}
+
+static void renew_config(struct virtio_device *dev)
+{
+	struct virtio_mmio *m = dev->transport_data;
+
+	pthread_mutex_lock(&m->lock);
+	copy_config(m);
+	pthread_mutex_unlock(&m->lock);
 }
 
 static void notify_config(struct virtio_device *dev)
@@ -58,7 +67,7 @@ static void notify_config(struct virtio_device *dev)
 	bool tell;
 
 	pthread_mutex_lock(&m->lock);
-	renew_config(m);
+	copy_config(m);
 	tell = m->status & VIRTIO_CONFIG_S_DRIVER_OK;
 	pthread_mutex_unlock(&m->lock);
 	if (tell)
@@ -81,6 +90,7 @@ static void needs_reset(struct virtio_device *dev)
 static const struct virtio_transport_ops transport_ops = {
 	.notify_queue = notify_queue,
 	.notify_config = notify_config,
+	.renew_config = renew_config,
 	.needs_reset = needs_reset,
 };
 
@@ -119,7 +129,7 @@ static void serve_reset(struct virtio_mmio *m)
 	virtio_reset(m->dev);
 	pthread_mutex_lock(&m->lock);
 	virtio_mmio_clear(m);
-	renew_config(m);
+	copy_config(m);
 }
 
 static void serve_config_write(struct virtio_mmio *m)
@@ -131,7 +141,7 @@ static void serve_config_write(struct virtio_mmio *m)
 	pthread_mutex_unlock(&m->lock);
 	ops->config_write(m->dev, m->arg.offset, m->arg.data, m->arg.len);
 	pthread_mutex_lock(&m->lock);
-	renew_config(m);
+	copy_config(m);
 }
 
 void virtio_mmio_serve(struct virtio_mmio *m)
@@ -251,7 +261,7 @@ int virtio_mmio_new(struct loop *loop, const struct memory *mem, struct virtio_d
 	dev->transport_data = m;
 	dev->loop = loop;
 	dev->mem = mem;
-	renew_config(m);
+	copy_config(m);
 	*ret = m;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "vmm/ioapic.h"
+#include "vmm/virtio_mem.h"
 
 static_assert(VM_LINES == IOAPIC_MAX_PINS, "a pin for each line");
 
@@ -75,24 +76,61 @@ static int create_vm_fd(struct vm *vm, struct err *err)
 	return 0;
 }
 
+/* What the region has from offset on. */
+static int add_slot(struct vm *vm, const struct memory_region *region, uint64_t offset)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = vm->n_slots,
+		.guest_phys_addr = region->gpa + offset,
+		.memory_size = region->size - offset,
+		.userspace_addr = (uintptr_t)region->host + offset,
+	};
+
+	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+		return -errno;
+	vm->n_slots++;
+	return 0;
+}
+
 static int set_memory(struct vm *vm, struct err *err)
 {
 	for (unsigned i = 0; i < vm->mem.n_regions; i++) {
-		const struct memory_region *region = &vm->mem.regions[i];
-		struct kvm_userspace_memory_region slot = {
-			.slot = i,
-			.guest_phys_addr = region->gpa,
-			.memory_size = region->size,
-			.userspace_addr = (uintptr_t)region->host,
-		};
+		int r = add_slot(vm, &vm->mem.regions[i], 0);
 
-		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
-			return err_set_errno(err, errno, "kvm: KVM_SET_USER_MEMORY_REGION");
+		if (r < 0)
+			return err_set_errno(err, -r, "kvm: KVM_SET_USER_MEMORY_REGION");
 	}
 	return 0;
 }
 
-int vm_create(int kvm_fd, uint64_t memory_size, struct vm **ret, struct err *err)
+int vm_open_memory(struct vm *vm, uint64_t size)
+{
+	struct memory_region *region = &vm->mem.regions[vm->mem.n_regions - 1];
+	uint64_t before = region->size;
+	int r = memory_open(&vm->mem, size);
+
+	if (r < 0 || size == before)
+		return r;
+	r = add_slot(vm, region, before);
+	/* Ours, but not the guest's: then it is no guest memory to any device either. */
+	if (r < 0)
+		region->size = before;
+	return r;
+}
+
+static int reserve_memory(struct vm *vm, uint64_t size, struct err *err)
+{
+	const struct memory_region *last = &vm->mem.regions[vm->mem.n_regions - 1];
+	uint64_t granule = virtio_mem_granule(last->gpa + last->size);
+
+	if (size < granule)
+		return 0;
+	vm->granule = granule;
+	return memory_reserve(&vm->mem, size / granule * granule, granule, err);
+}
+
+int vm_create(int kvm_fd, uint64_t memory_size, uint64_t max_memory, struct vm **ret,
+	      struct err *err)
 {
 	_cleanup_(vm_destroy_p) struct vm *vm = calloc(1, sizeof(*vm));
 	int r;
@@ -117,6 +155,8 @@ int vm_create(int kvm_fd, uint64_t memory_size, struct vm **ret, struct err *err
 	if (r < 0)
 		return r;
 	r = set_memory(vm, err);
+	if (r == 0 && max_memory > memory_size)
+		r = reserve_memory(vm, max_memory - memory_size, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(vm);

@@ -34,6 +34,8 @@ struct ioapic_message;
 struct vm {
 	int kvm_fd, vm_fd;
 	struct memory mem;
+	unsigned n_slots; /* of memory, that KVM knows */
+	uint64_t granule; /* of the memory that may come later; 0: none may */
 	struct bus mmio, pio;
 	uint32_t routed; /* lines that have a message, as routes says */
 	struct {
@@ -46,10 +48,20 @@ struct vm {
 	char end_text[160];
 };
 
-/* Opens /dev/kvm's VM (kvm_fd is taken over), with local APICs in the kernel, and guest memory. */
-int vm_create(int kvm_fd, uint64_t memory_size, struct vm **ret, struct err *err);
+/*
+ * Opens /dev/kvm's VM (kvm_fd is taken over), with local APICs in the kernel, and guest memory; where it may
+ * have more than memory_size later, with a reserved region for that.
+ */
+int vm_create(int kvm_fd, uint64_t memory_size, uint64_t max_memory, struct vm **ret,
+	      struct err *err);
 void vm_destroy(struct vm *vm);
 DEFINE_CLEANUP(struct vm, vm_destroy)
+
+/*
+ * The first size bytes of memory's reserved region are the guest's from now on. Each call that adds some
+ * takes a slot of KVM's: what the guest runs on stays where it is meanwhile. 0 or -errno.
+ */
+int vm_open_memory(struct vm *vm, uint64_t size);
 
 /* A 4-byte guest write to gpa adds to eventfd fd instead of exiting. Where match, only of value. */
 int vm_add_ioeventfd(struct vm *vm, uint64_t gpa, unsigned len, bool match, uint32_t value, int fd);

@@ -20,12 +20,14 @@
  * CPUs than the guest gets nowhere (40 s and more for 32 on 2, and Linux gives up on a CPU after 10).
  */
 #define X86_CMDLINE_SMP " cpuhp.parallel=0"
+/* Of all that the MP table has; the others are there, offline. */
+#define X86_CMDLINE_ONLINE " maxcpus=%u"
 
 struct x86_boot {
 	int kernel_fd; /* a regular file or memfd, borrowed */
 	int initrd_fd; /* the same, or -1 */
 	const char *cmdline;
-	unsigned cpus;
+	unsigned cpus;  /* in all */
 	uint32_t lines; /* a bit for each interrupt line in use */
 };
 

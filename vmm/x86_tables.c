@@ -186,7 +186,8 @@ void x86_encode_boot_params(struct boot_params *params, const struct memory *mem
 	/* Nothing for what is no memory: Linux goes through the map a thousand times and more. */
 	add_e820(params, 0, X86_MP_TABLE_GPA);
 	add_e820(params, X86_HIGH_MEMORY_GPA, mem->regions[0].size);
-	for (unsigned i = 1; i < mem->n_regions; i++)
+	/* What may become memory later is none to a kernel that boots: its driver will tell it. */
+	for (unsigned i = 1; i < mem->n_regions && mem->regions[i].size; i++)
 		add_e820(params, mem->regions[i].gpa, mem->regions[i].gpa + mem->regions[i].size);
 }
 

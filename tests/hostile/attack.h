@@ -31,10 +31,12 @@ void attack_fs(struct device *dev);
 /* Public advisories about shared folders, by their names. */
 void attack_folders(struct device *dev);
 void attack_balloon(struct device *dev);
+void attack_mem(struct device *dev);
 
 /* A good request of the device's own kind, from a reset on. True also where it has nothing to serve. */
 bool device_serves(struct device *dev);
 bool fs_serves(struct device *dev);
+bool mem_serves(struct device *dev);
 /* Whether somebody stands behind the device, so that it looks into its queue. */
 bool device_listens(const struct device *dev);
 

@@ -14,7 +14,15 @@
 #define QUEUE_SIZE 16
 #define MAX_QUEUES 4
 
-enum device_id { ID_NET = 1, ID_BLK = 2, ID_RNG = 4, ID_BALLOON = 5, ID_VSOCK = 19, ID_FS = 26 };
+enum device_id {
+	ID_NET = 1,
+	ID_BLK = 2,
+	ID_RNG = 4,
+	ID_BALLOON = 5,
+	ID_VSOCK = 19,
+	ID_MEM = 24,
+	ID_FS = 26
+};
 
 #define STATUS_ACKNOWLEDGE 1
 #define STATUS_DRIVER      2

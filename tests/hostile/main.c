@@ -24,7 +24,7 @@ static bool canary_lives(void)
 bool device_listens(const struct device *dev)
 {
 	return dev->id == ID_RNG || dev->id == ID_BLK || dev->id == ID_VSOCK || dev->id == ID_FS ||
-	       dev->id == ID_BALLOON;
+	       dev->id == ID_BALLOON || dev->id == ID_MEM;
 }
 
 void attack_begin(struct device *dev, const char *kind, const char *name)
@@ -88,7 +88,7 @@ static unsigned find_devices(void)
 
 		*dev = (struct device){.base = at, .queues = queues[n]};
 		dev->id = reg_read(dev, VIRTIO_MMIO_DEVICE_ID);
-		dev->attacked = dev->id == ID_RNG || dev->id == ID_BLK ? 0 : 1;
+		dev->attacked = dev->id == ID_RNG || dev->id == ID_BLK || dev->id == ID_MEM ? 0 : 1;
 		name_device(dev,
 			    dev->id == ID_NET       ? "net"
 			    : dev->id == ID_BLK     ? "blk"
@@ -96,6 +96,7 @@ static unsigned find_devices(void)
 			    : dev->id == ID_VSOCK   ? "vsock"
 			    : dev->id == ID_FS      ? "fs"
 			    : dev->id == ID_BALLOON ? "balloon"
+			    : dev->id == ID_MEM     ? "mem"
 						    : "?",
 			    dev->id == ID_BLK ? disks++ : 0);
 		n++;
@@ -168,6 +169,8 @@ void hostile_main(const void *boot_params)
 			attack_fs(dev);
 		else if (dev->id == ID_BALLOON)
 			attack_balloon(dev);
+		else if (dev->id == ID_MEM)
+			attack_mem(dev);
 	}
 	if (!advisories)
 		attack_console();

@@ -83,6 +83,8 @@ bool device_serves(struct device *dev)
 		return net_serves(dev);
 	case ID_BALLOON:
 		return balloon_serves(dev);
+	case ID_MEM:
+		return mem_serves(dev);
 	default:
 		return false;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Entered as a Linux kernel is: 64-bit mode, the first GiB mapped, boot_params in rsi. The devices lie
- * higher, so the first 4 GiB are mapped here, one to one, in pages of 2 MiB.
+ * higher, and memory that comes later from 4 GiB on, so the first 5 GiB are mapped here, one to one, in
+ * pages of 2 MiB.
  */
 	.section .text.start, "ax"
 	.globl _start
@@ -11,7 +12,7 @@ _start:
 	mov %rsi, %rbp
 	movabs $pd, %rdi
 	mov $0x83, %rax
-	mov $2048, %ecx
+	mov $2560, %ecx
 1:	mov %rax, (%rdi)
 	add $0x200000, %rax
 	add $8, %rdi
@@ -20,7 +21,7 @@ _start:
 	movabs $pdpt, %rdi
 	movabs $pd, %rax
 	or $3, %rax
-	mov $4, %ecx
+	mov $5, %ecx
 2:	mov %rax, (%rdi)
 	add $0x1000, %rax
 	add $8, %rdi
@@ -40,7 +41,7 @@ _start:
 	.balign 4096
 pml4:	.skip 4096
 pdpt:	.skip 4096
-pd:	.skip 4 * 4096
+pd:	.skip 5 * 4096
 	.skip 65536
 stack_top:
 	.section .note.GNU-stack, "", @progbits

@@ -72,6 +72,9 @@ boots bzimage-4g 2 4096 "" --kernel "$bzimage" --cpus 2 --memory 4g
 boots no-devices 1 256 "" --kernel "$vmlinux" --slots 0
 boots parked-cpus 4 256 online --kernel "$vmlinux" --cpus 4 --cmdline "console=ttyS0 quiet maxcpus=1 -- online"
 says "guest: at first 1" || not_ok parked-cpus "they were not parked"
+boots more-cpus 4 256 online --kernel "$vmlinux" --cpus 2 --max-cpus 4
+says "guest: at first 2" || not_ok more-cpus "not two at first"
+boots more-memory-to-come 1 256 "" --kernel "$vmlinux" --max-memory 4g
 boots all-slots 1 256 "" --kernel "$vmlinux" --slots 12
 
 # ends NAME STATUS TEXT MODE [OPTION...]: the guest's end is told by status and one line.

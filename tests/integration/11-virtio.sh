@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The virtio devices under a real driver: vsock, disks and their slots, rng, in our monitor; and vsock
+# The virtio devices under a real driver: vsock, disks and their slots, rng, memory, in our monitor; and vsock
 # in QEMU, from sbx-share.
 set -u
 here=$(dirname "$(readlink -f "$0")")
@@ -95,5 +95,37 @@ dd if="$work/swapped" bs=4 skip=1024 count=1 2>/dev/null | grep -q mark &&
 [ "$(stat -c %b "$work/rw")" -le $(((16 << 20) / 512 - (2 << 20) / 512)) ] &&
 	ok blk-discard-frees || not_ok blk-discard-frees "$(stat -c %b "$work/rw") blocks"
 grep -q '^metric blk0.write_bytes [1-9]' "$work/owner" && ok blk-counters || not_ok blk-counters "none"
+
+# --- memory ----------------------------------------------------------------------------------------
+
+# own OPTIONS LINE...: an owner that does what the lines say, of a guest that watches its memory.
+cp "$build/tests/guest_boot" "$work/root/init"
+(cd "$work/root" && find . | cpio -o -H newc --quiet) >"$work/boot.cpio"
+own() {
+	local options
+	read -ra options <<<"$1"
+	shift
+	printf '%s\n' "await guest: plus 0 MiB" "$@" stop wait |
+		timeout 120 "$build/tests/host_owner" "$build/bin/sbx-vmm" --kernel "$kernel" --initrd "$work/boot.cpio" \
+			--cmdline "console=ttyS0 quiet -- grow" \
+			"${options[@]}" >"$work/owner" 2>&1
+}
+own "--max-memory 1g" metrics "memory 500m" "await guest: plus 256 MiB, touched 1" metrics "memory 256m" "sleep 3000" \
+	metrics "memory 400m" "sleep 2000" metrics "memory 2g" "memory 1g" "await guest: plus 768 MiB, touched 1"
+mapfile -t plugged < <(sed -n 's/^metric mem.plugged_bytes //p' "$work/owner")
+check_memory() { # NAME TEST
+	if eval "$2"; then ok "$1"; else
+		not_ok "$1" "plugged ${plugged[*]}"
+		sed '/^metric/d; s/^/    /' "$work/owner"
+	fi
+}
+check_memory mem-plugged '[ "${plugged[0]}" = 0 ] && [ "${plugged[1]}" = 268435456 ]'
+# What the kernel itself has put there stays.
+check_memory mem-unplugged '[ "${plugged[2]}" -lt 134217728 ]'
+check_memory mem-plugged-again '[ "${plugged[3]}" = 268435456 ]'
+check_memory mem-no-more-than-foreseen 'grep -q "^error 22 .*not to have so much" "$work/owner"'
+check_memory mem-all '[ "$(grep -c "^await ok" "$work/owner")" = 3 ] && grep -q "^exit 0" "$work/owner"'
+own "" "memory 300m"
+check_memory mem-none 'grep -q "^error 22 .*not to have so much" "$work/owner" && grep -q "^exit 0" "$work/owner"'
 
 exit "$failed"

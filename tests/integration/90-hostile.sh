@@ -33,13 +33,13 @@ bystander=$!
 ticks() { grep -ac 'guest: tick' "$work/bystander"; }
 for _ in {1..200}; do [ "$(ticks)" -gt 2 ] && break; sleep 0.1; done
 
-# The attacker, with a disk, a read-only one, a network and a folder.
+# The attacker, with a disk, a read-only one, a network, a folder and memory that it may plug.
 mkdir -p "$work/shared/folder"
 echo secret >"$work/shared/file"
 listing() { (cd "$work" && find shared -printf '%p %M %s %u\n' | sort); }
 shared=$(listing)
-printf 'net\nshare %s %s\nwait\n' "$build/bin/sbx-share" "$work/shared" |
-	timeout -k 5 250 "$build/tests/host_owner" "$build/bin/sbx-vmm" --kernel "$build/tests/hostile" --memory 64m \
+printf 'memory 192m\nnet\nshare %s %s\nwait\n' "$build/bin/sbx-share" "$work/shared" |
+	timeout -k 5 250 "$build/tests/host_owner" "$build/bin/sbx-vmm" --kernel "$build/tests/hostile" --memory 64m --max-memory 320m \
 		--disk "$work/rw" --disk "$work/ro,ro" --vsock-dir "$work/vsock" --console-file "$work/console" \
 		>"$work/out" 2>"$work/err"
 status=$(sed -n 's/^exit //p' "$work/out")

@@ -71,6 +71,23 @@ static void bring_cpus_online(void)
 	}
 }
 
+/* Memory that comes and goes; what came must hold what it is given. */
+static void watch_memory(void)
+{
+	unsigned long begun = memory_kib(), last = 0;
+
+	for (;;) {
+		unsigned long now = memory_kib();
+
+		if (now != last && now >= begun)
+			printf("guest: plus %lu MiB, touched %d\n", (now - begun) >> 10,
+			       touch((now >> 10) * 3 / 4));
+		fflush(stdout);
+		last = now;
+		usleep(50000);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -86,6 +103,8 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (!strcmp(mode, "touch"))
 		printf("guest: touched %d\n", touch((memory_kib() >> 10) * 3 / 4));
+	if (!strcmp(mode, "grow"))
+		watch_memory();
 	if (!strcmp(mode, "flood"))
 		for (unsigned i = 0; i < 120; i++)
 			printf("guest: flood %08u %050u\n", i, i);

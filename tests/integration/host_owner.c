@@ -6,6 +6,7 @@
  *
  *	status | pause | resume | stop | metrics
  *	attach SLOT FILE [ro] | detach SLOT
+ *	memory SIZE	that the guest may have
  *	net		a network that takes everything and never says anything
  *	share SBX_SHARE DIR	a file server of our making, with DIR as its root "r", read-only as "ro"
  *	ring		the last 2000 bytes of the console
@@ -282,6 +283,12 @@ static void serve(struct owner *owner, char *line)
 		char *slot = strsep(&line, " "), *path = strsep(&line, " ");
 
 		attach(owner, slot, path, line);
+	} else if (!strcmp(verb, "memory")) {
+		Vmm__ResizeMemoryRequest request = VMM__RESIZE_MEMORY_REQUEST__INIT;
+
+		if (parse_size(rest, &request.memory) < 0)
+			fatal("memory %s", rest);
+		call(owner, "ResizeMemory", &request.base, -1, NULL);
 	} else if (!strcmp(verb, "net")) {
 		attach_net(owner);
 	} else if (!strcmp(verb, "share")) {

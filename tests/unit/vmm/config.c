@@ -20,6 +20,8 @@ Test(config, has_defaults_for_all_but_the_kernel)
 	cr_assert_eq(PARSE(&config, &err, "--kernel", "vmlinux"), 0, "%s", err.msg);
 	cr_assert_eq(config.memory, 256ull << 20);
 	cr_assert_eq(config.cpus, 1);
+	cr_assert_eq(config.max_cpus, 1);
+	cr_assert_eq(config.max_memory, 256ull << 20);
 	cr_assert_eq(config.slots, 4);
 	cr_assert_eq(config.n_disks, 0);
 	cr_assert_str_eq(config.cmdline, "console=ttyS0");
@@ -46,6 +48,7 @@ Test(config, takes_what_an_owner_passes)
 	cr_assert_eq(config.kernel.fd, 4);
 	cr_assert_eq(config.memory, 2ull << 30);
 	cr_assert_eq(config.cpus, 32);
+	cr_assert_eq(config.max_cpus, 32, "as many as there are");
 	cr_assert_eq(config.slots, 12);
 	cr_assert(config.no_net);
 	cr_assert_not(config.no_share);
@@ -93,6 +96,9 @@ static const struct {
 } bad[] = {
 	{{NULL}, "--kernel"},
 	{{"--kernel", "k", "operand"}, "operand"},
+	{{"--kernel", "k", "--cpus=4", "--max-cpus=3"}, "--max-cpus"},
+	{{"--kernel", "k", "--max-cpus=33"}, "--max-cpus"},
+	{{"--kernel", "k", "--memory=1G", "--max-memory=512M"}, "--max-memory"},
 	{{"--kernel", ""}, "--kernel"},
 	{{"--kernel", "fd:"}, "--kernel"},
 	{{"--kernel", "fd:2"}, "--kernel"},

@@ -121,3 +121,42 @@ Test(memory, maps_unmaps_and_is_zero)
 	cr_assert_eq(mem.n_regions, 0);
 	memory_destroy(&mem);
 }
+
+Test(memory, what_is_reserved_is_no_memory_until_it_is_opened)
+{
+	struct memory mem = {0};
+	uint8_t *p;
+
+	cr_assert_eq(memory_create(&mem, 64 * MIB, NULL), 0);
+	cr_assert_eq(memory_reserve(&mem, 512 * MIB, 128 * MIB, NULL), 0);
+	cr_assert_eq(mem.n_regions, 2);
+	cr_assert_eq(mem.regions[1].gpa, 4 * GIB, "above the hole");
+	cr_assert_null(memory_at(&mem, 4 * GIB, 0));
+	cr_assert_eq(memory_open(&mem, 128 * MIB), 0);
+	p = memory_at(&mem, 4 * GIB, 128 * MIB);
+	cr_assert_not_null(p);
+	p[0] = p[128 * MIB - 1] = 1;
+	cr_assert_null(memory_at(&mem, 4 * GIB, 128 * MIB + 1));
+	cr_assert_eq(memory_open(&mem, 64 * MIB), -EINVAL, "it never becomes less");
+	cr_assert_eq(memory_open(&mem, 512 * MIB + 4096), -EINVAL);
+	cr_assert_eq(memory_open(&mem, 128 * MIB + 1), -EINVAL);
+	cr_assert_eq(memory_open(&mem, 512 * MIB), 0);
+	cr_assert_eq(memory_at(&mem, 4 * GIB, 512 * MIB), p);
+	cr_assert_eq(p[0], 1);
+	memory_destroy(&mem);
+}
+
+Test(memory, a_reserve_lies_behind_all_memory)
+{
+	struct memory mem = {0};
+
+	cr_assert_eq(memory_create(&mem, 3 * GIB + 4096, NULL), 0);
+	cr_assert_eq(memory_reserve(&mem, 2 * GIB, 2 * GIB, NULL), 0);
+	cr_assert_eq(mem.regions[2].gpa, 6 * GIB);
+	memory_destroy(&mem);
+	cr_assert_eq(memory_create(&mem, 64 * MIB, NULL), 0);
+	cr_assert_eq(memory_reserve(&mem, 0, 4096, NULL), -EINVAL);
+	cr_assert_eq(memory_reserve(&mem, MEMORY_MAX_SIZE + 4096, 4096, NULL), -EINVAL);
+	cr_assert_eq(mem.n_regions, 1);
+	memory_destroy(&mem);
+}

@@ -227,16 +227,16 @@ Test(console_ring, refuses_what_is_no_ring)
 
 Test(device_table, addresses_do_not_depend_on_what_is_left_out)
 {
-	const struct device_choice everything = {true, true, true, 12},
+	const struct device_choice everything = {true, true, true, true, 12},
 				   little = {.share = true, .disks = 1};
 	struct device_table all, some;
 	char text[1024];
 
 	device_table_plan(&all, &everything);
 	device_table_plan(&some, &little);
-	cr_assert_eq(all.n, 18);
-	cr_assert_eq(all.slots[all.n - 1].gsi, 21);
-	cr_assert_eq(device_table_lines(&all), 0x3ffff0);
+	cr_assert_eq(all.n, 19);
+	cr_assert_eq(all.slots[all.n - 1].gsi, 22);
+	cr_assert_eq(device_table_lines(&all), 0x7ffff0);
 	cr_assert_leq(all.slots[all.n - 1].gsi, DEVICE_GSI_LAST);
 	cr_assert_eq(some.slots[1].kind, DEVICE_RNG);
 	cr_assert_eq(some.slots[1].base, all.slots[2].base);

@@ -54,6 +54,20 @@ Test(virtio_mmio, a_new_configuration_has_a_new_generation)
 	cr_expect_eq(get(VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
 }
 
+Test(virtio_mmio, what_the_driver_changed_itself_it_is_not_told)
+{
+	uint32_t before;
+
+	as_vcpu(boot);
+	interrupts();
+	before = get(VIRTIO_MMIO_CONFIG_GENERATION);
+	config[0] = 99;
+	virtio_renew_config(&dev);
+	cr_expect_eq(get(VIRTIO_MMIO_CONFIG) & 0xff, 99);
+	cr_expect_neq(get(VIRTIO_MMIO_CONFIG_GENERATION), before);
+	cr_expect_eq(interrupts(), 0);
+}
+
 static void *write_config(void *done)
 {
 	uint16_t v = 0x4242;

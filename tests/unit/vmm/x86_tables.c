@@ -134,6 +134,20 @@ Test(x86_tables, the_memory_map_holds_all_memory_but_the_tables)
 	cr_assert_eq(params.sentinel, 0);
 }
 
+Test(x86_tables, the_memory_map_knows_nothing_of_memory_to_come)
+{
+	const struct kernel_image image = {.cmdline_max = 2047};
+	const struct x86_initrd initrd = {0};
+	struct boot_params with, without;
+	struct memory mem;
+
+	memory_plan(&mem, 5 * GIB);
+	x86_encode_boot_params(&without, &mem, &image, &initrd);
+	mem.regions[mem.n_regions++] = (struct memory_region){.gpa = 8 * GIB, .reserved = 4 * GIB};
+	x86_encode_boot_params(&with, &mem, &image, &initrd);
+	cr_assert_eq(memcmp(&with, &without, sizeof(with)), 0);
+}
+
 Test(x86_tables, the_initramfs_lies_behind_the_kernel)
 {
 	struct kernel_image image = {.end = 0x2345678, .initrd_max = 0x7fffffff};
