@@ -24,6 +24,7 @@ struct agent {
 	struct loop *loop;
 	struct rpc_conn *host;
 	bool set_up;        /* Setup was answered */
+	uint64_t memory;    /* that the kernel had then, in bytes */
 	bool shutting_down; /* Shutdown was */
 	char *resolv_conf;  /* of containers on the pod's network that bring none; NULL: none */
 	struct list containers;

@@ -16,6 +16,9 @@ extern const struct rpc_service agent_service;
 void handle_setup(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 
+/* grow.c */
+void handle_grow(struct rpc_call *call, const ProtobufCMessage *req, void *data);
+
 /* service_network.c */
 void handle_update_network(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Setup and Shutdown: the guest as a whole. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/random.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <time.h>
 
 #include "agent.pb-c.h"
 #include "agent/agent.h"
+#include "agent/grow.h"
 #include "agent/mount.h"
 #include "agent/plan.h"
 #include "agent/service.h"
@@ -21,7 +20,6 @@
 #include "common/rpc.h"
 
 #define MAX_ENTROPY 512
-#define MAX_CPUS    512
 
 static int set_clock(uint64_t realtime_ns, struct err *err)
 {
@@ -58,25 +56,6 @@ static int add_entropy(const ProtobufCBinaryData *data, struct err *err)
 	return 0;
 }
 
-static uint32_t cpus_online(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n > 0 ? (uint32_t)n : 1;
-}
-
-/* want 0: all. CPUs that are there but do not come up are seen by the host in the answer. */
-static void bring_cpus_online(uint32_t want)
-{
-	for (unsigned int i = 1; i < MAX_CPUS && (!want || cpus_online() < want); i++) {
-		char path[64];
-
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", i);
-		if (io_write_value(AT_FDCWD, path, "1") == -ENOENT)
-			return;
-	}
-}
-
 /* The namespaces that the pod's containers share are the agent's own. */
 static int set_sysctls(const Agent__SetupRequest *req, struct err *err)
 {
@@ -110,7 +89,8 @@ static int set_up(struct agent *agent, const Agent__SetupRequest *req, struct er
 		r = add_entropy(&req->entropy, err);
 	if (r < 0)
 		return r;
-	bring_cpus_online(req->cpus);
+	grow_cpus(req->cpus);
+	agent->memory = grow_memory_bytes();
 	agent->set_up = true;
 	return 0;
 }
@@ -122,7 +102,6 @@ void handle_setup(struct rpc_call *call, const ProtobufCMessage *msg, void *data
 	struct agent *agent = data;
 	struct err err = ERR_INIT;
 	struct utsname name;
-	struct sysinfo info;
 
 	if (set_up(agent, (const Agent__SetupRequest *)msg, &err) < 0) {
 		rpc_fail(call, &err);
@@ -130,9 +109,8 @@ void handle_setup(struct rpc_call *call, const ProtobufCMessage *msg, void *data
 	}
 	if (uname(&name) == 0)
 		reply.kernel = name.release;
-	if (sysinfo(&info) == 0)
-		reply.memory_bytes = (uint64_t)info.totalram * info.mem_unit;
-	reply.cpus_online = cpus_online();
+	reply.memory_bytes = agent->memory;
+	reply.cpus_online = grow_cpus_online();
 	agent_stage(agent, "set up");
 	for (size_t i = 0; i < agent->n_stages; i++) {
 		agent__guest_stage__init(&stages[i]);
