@@ -68,24 +68,44 @@ static int set_debug(struct config *config, const char *value)
 	return set_bool(&config->debug, value);
 }
 
-static int set_memory(struct config *config, const char *value)
+static int set_size(uint64_t *into, const char *value)
 {
 	uint64_t v;
 
 	if (parse_size(value, &v) < 0 || v < 32 * MIB || v > MIB * MIB)
 		return -EINVAL;
-	config->memory = v;
+	*into = v;
 	return 0;
 }
 
-static int set_cpus(struct config *config, const char *value)
+static int set_number(unsigned *into, const char *value)
 {
 	uint64_t v;
 
 	if (parse_uint(value, &v) < 0 || v < 1 || v > 32)
 		return -EINVAL;
-	config->cpus = (unsigned)v;
+	*into = (unsigned)v;
 	return 0;
+}
+
+static int set_memory(struct config *config, const char *value)
+{
+	return set_size(&config->memory, value);
+}
+
+static int set_cpus(struct config *config, const char *value)
+{
+	return set_number(&config->cpus, value);
+}
+
+static int set_max_memory(struct config *config, const char *value)
+{
+	return set_size(&config->max_memory, value);
+}
+
+static int set_max_cpus(struct config *config, const char *value)
+{
+	return set_number(&config->max_cpus, value);
 }
 
 static int set_rate(uint64_t *into, const char *value)
@@ -134,6 +154,8 @@ static const struct {
 	{"vm", "debug", set_debug, "yes or no"},
 	{"vm", "memory", set_memory, "a size from 32M to 1T"},
 	{"vm", "cpus", set_cpus, "a number from 1 to 32"},
+	{"vm", "max-memory", set_max_memory, "a size from 32M to 1T"},
+	{"vm", "max-cpus", set_max_cpus, "a number from 1 to 32"},
 	{"vm", "disk-rate", set_disk_rate, "a size from 4K to 1T"},
 	{"vm", "disk-ops", set_disk_ops, "a number from 1 on"},
 	{"vm", "net-rate", set_net_rate, "a size from 4K to 1T"},

@@ -29,8 +29,10 @@ struct config {
 	bool emulation;   /* qemu may be used */
 	char *kernel;     /* a path; NULL: our own */
 	bool debug;       /* the guest's kernel log is wanted */
-	uint64_t memory; /* of a pod that says nothing; 0: pod_size.h's */
-	unsigned cpus;   /* the same */
+	uint64_t memory;     /* of a pod that says nothing; 0: pod_size.h's */
+	unsigned cpus;       /* the same */
+	uint64_t max_memory; /* how far a pod may grow; 0: as far as the host goes */
+	unsigned max_cpus;   /* the same */
 	struct hypervisor_rates rates;
 	char *annotations; /* which of them count, blanks between them; NULL: CONFIG_ANNOTATIONS */
 };

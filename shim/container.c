@@ -31,6 +31,7 @@
 #include "shim/image.h"
 #include "shim/namespace.h"
 #include "shim/places.h"
+#include "shim/pod_grow.h"
 #include "shim/seccomp_ready.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
@@ -132,6 +133,9 @@ static int read_bundle(struct container *container, struct err *err)
 	container->sandbox = group_is_sandbox(container->spec);
 	if (container->sandbox)
 		return 0;
+	pod_demand_change(&container->demand, container->spec->config.linux
+						      ? container->spec->config.linux->resources
+						      : NULL);
 	/* The init has been the agent: neighbours could read in its memory what the agent knows of them. */
 	if (!container->shim->own_pod && spec_annotation(container->spec, "sbx.init"))
 		return err_set(
@@ -396,18 +400,19 @@ static void on_attached(const struct err *err, void *data)
 		container_shares_add(container);
 }
 
-void container_enter(struct container *container)
+/* The machine is as large as it gets. */
+static void on_room(void *data)
 {
+	struct container *container = data;
 	const struct hypervisor_disk disk = {.fd = container->image_fd,
 					     .readonly = !container->rootfs.writable};
 	struct hypervisor *hv = container->shim->sandbox.hv;
 	struct err err = ERR_INIT;
 	int r;
 
-	if (container->sandbox) {
-		answer_create(container);
+	/* The VM ended meanwhile, and Create was answered. */
+	if (!container->create)
 		return;
-	}
 	/* The pod's first container's image was there from the start; a directory needs no disk. */
 	if (container->slot >= 0 || container->image_fd < 0) {
 		container_shares_add(container);
@@ -426,6 +431,14 @@ void container_enter(struct container *container)
 	if (!err.code)
 		err_set_errno(&err, -r, "cannot attach the root file system");
 	fail_create(container, &err);
+}
+
+void container_enter(struct container *container)
+{
+	if (container->sandbox)
+		answer_create(container);
+	else
+		pod_grow(container->shim, on_room, container);
 }
 
 void container_fail(struct container *container, const struct err *err)

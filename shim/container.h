@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "shim/container_share.h"
+#include "shim/pod_size.h"
 #include "shim/process.h"
 #include "shim/rootfs.h"
 #include "spec.pb-c.h"
@@ -40,7 +41,8 @@ struct container {
 	struct rpc_call
 		*create; /* the call of Create, while it is open; owns what rootfs points at */
 	struct rootfs_plan rootfs;
-	int slot; /* the image's disk slot; -1: none yet */
+	struct pod_demand demand; /* of the pod's machine */
+	int slot;                 /* the image's disk slot; -1: none yet */
 	struct container_shares shares;
 	int image_fd;            /* keeps the image locked while the VM uses it */
 	struct hooks_run *hooks; /* the host's, that run or ran last */

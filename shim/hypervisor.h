@@ -53,7 +53,9 @@ struct hypervisor_config {
 		*cmdline; /* the kernel's; the driver adds how its machine is described and ended */
 	uint64_t memory;  /* bytes */
 	unsigned cpus;
-	unsigned slots; /* disk slots in all; the first n_disks are filled */
+	uint64_t max_memory; /* that the guest may be given later; 0: no more */
+	unsigned max_cpus;   /* the same */
+	unsigned slots;      /* disk slots in all; the first n_disks are filled */
 	bool net_slot, share_slot;
 	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
 	size_t n_disks;
@@ -69,6 +71,8 @@ struct hypervisor_config {
 
 /* err is NULL where it worked. */
 typedef void (*hypervisor_done)(const struct err *err, void *data);
+/* added: bytes that the guest is going to have beyond what it booted with. */
+typedef void (*hypervisor_resized)(const struct err *err, uint64_t added, void *data);
 /* A stage of the VM's own start, CLOCK_MONOTONIC; name NULL ends the list. */
 typedef void (*hypervisor_stage)(const char *name, uint64_t at_ns, void *data);
 
@@ -92,6 +96,9 @@ struct hypervisor_ops {
 	 * readonly: no folder will ever be anything else.
 	 */
 	int (*open_share)(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err);
+	/* Lets the guest have so much memory in all, at most max_memory; when it takes it is seen there. */
+	int (*resize_memory)(struct hypervisor *hv, uint64_t memory, hypervisor_resized done,
+			     void *data);
 	int (*stages)(struct hypervisor *hv, hypervisor_stage stage, void *data);
 	/* The newest bytes of the guest's console, also after its end. Returns how many. */
 	size_t (*console)(struct hypervisor *hv, char *buf, size_t max);

@@ -143,7 +143,11 @@ static void build_command(struct argv *argv, const struct hypervisor_config *con
 	argv_add(argv, "--initrd=fd:%d", argv_keep(argv, config->initrd_fd));
 	argv_add(argv, "--cmdline=%s", config->cmdline);
 	argv_add(argv, "--memory=%" PRIu64, config->memory);
+	if (config->max_memory > config->memory)
+		argv_add(argv, "--max-memory=%" PRIu64, config->max_memory);
 	argv_add(argv, "--cpus=%u", config->cpus);
+	if (config->max_cpus > config->cpus)
+		argv_add(argv, "--max-cpus=%u", config->max_cpus);
 	for (size_t i = 0; i < config->n_disks; i++)
 		argv_add(argv, "--disk=fd:%d%s", argv_keep(argv, config->disks[i].fd),
 			 config->disks[i].readonly ? ",ro" : "");
@@ -347,6 +351,26 @@ static int vmm_detach_disk(struct hypervisor *hv, unsigned slot, hypervisor_done
 		       &(struct vmm_request){.done = done, .data = data});
 }
 
+static void on_resized(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	const Vmm__ResizeMemoryResponse *resized = (const Vmm__ResizeMemoryResponse *)reply;
+	struct vmm_request *request = data;
+
+	request->resized(err, err ? 0 : resized->added, request->data);
+	free(request);
+}
+
+static int vmm_resize_memory(struct hypervisor *hv, uint64_t memory, hypervisor_resized done,
+			     void *data)
+{
+	Vmm__ResizeMemoryRequest request = VMM__RESIZE_MEMORY_REQUEST__INIT;
+	const struct rpc_invocation inv = {.method = "ResizeMemory", .request = &request.base};
+
+	request.memory = memory;
+	return vmm_ask(vmm_of(hv), &inv, on_resized,
+		       &(struct vmm_request){.resized = done, .data = data});
+}
+
 static void on_status(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	const Vmm__StatusResponse *status = (const Vmm__StatusResponse *)reply;
@@ -380,6 +404,7 @@ const struct hypervisor_ops hypervisor_vmm = {
 	.attach_disk = vmm_attach_disk,
 	.detach_disk = vmm_detach_disk,
 	.open_share = vmm_open_share,
+	.resize_memory = vmm_resize_memory,
 	.stages = vmm_stages,
 	.console = vmm_console,
 	.destroy = vmm_destroy,

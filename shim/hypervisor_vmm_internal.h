@@ -28,10 +28,11 @@ static inline struct vmm *vmm_of(struct hypervisor *hv)
 	return container_of(hv, struct vmm, hv);
 }
 
-/* Who asked, and for what: an answer, or the stages of the VM's start. */
+/* Who asked, and for what: an answer, the stages of the VM's start, or more memory. */
 struct vmm_request {
 	hypervisor_done done;
 	hypervisor_stage stage;
+	hypervisor_resized resized;
 	void *data;
 };
 

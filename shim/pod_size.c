@@ -18,6 +18,10 @@
 #define MAX_CPUS   32
 #define MAX_SHARE  8 /* CPUs of a pod that has no limit of its own */
 
+#define DEFAULT_PERIOD 100000 /* the kernel's */
+#define SHARES_OF_CPU  1024
+#define MILLI          1000ull
+
 /* *ret stays what it is where the annotation is missing. */
 static int read_number(const struct spec *spec, const char *key, uint64_t min, uint64_t max,
 		       uint64_t *ret, struct err *err)
@@ -72,8 +76,11 @@ static uint64_t cri_cpus(const struct spec *spec, unsigned host_cpus, unsigned f
 {
 	uint64_t quota = read_cri(spec, "io.kubernetes.cri.sandbox-cpu-quota");
 	uint64_t period = read_cri(spec, "io.kubernetes.cri.sandbox-cpu-period");
+	uint64_t shares = read_cri(spec, "io.kubernetes.cri.sandbox-cpu-shares") / SHARES_OF_CPU;
 	uint64_t cpus = host_cpus < MAX_SHARE ? host_cpus : MAX_SHARE;
 
+	if (shares > cpus)
+		cpus = shares < host_cpus ? shares : host_cpus;
 	if (fallback)
 		cpus = fallback;
 	if (quota && period)
@@ -101,4 +108,82 @@ int pod_size(const struct spec *spec, const struct pod_size *host, const struct 
 		return r;
 	*ret = (struct pod_size){.memory = memory & ~4095ull, .cpus = (unsigned)cpus};
 	return 0;
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void pod_size_max(const struct pod_size *size, const struct pod_size *host,
+		  const struct pod_size *wished, struct pod_size *ret)
+{
+	uint64_t memory = wished->memory ? wished->memory : lesser(host->memory, MAX_MEMORY);
+	uint64_t cpus = wished->cpus ? wished->cpus : lesser(host->cpus, MAX_CPUS);
+
+	*ret = (struct pod_size){
+		.memory = greater(size->memory, memory & ~4095ull),
+		.cpus = (unsigned)greater(size->cpus, cpus),
+	};
+}
+
+static void change_int(uint64_t *to, const struct json_int *from)
+{
+	if (from->set)
+		*to = from->v > 0 ? (uint64_t)from->v : 0;
+}
+
+static void change_uint(uint64_t *to, const struct json_uint *from)
+{
+	if (from->set)
+		*to = from->v;
+}
+
+void pod_demand_change(struct pod_demand *demand, const struct spec_resources *resources)
+{
+	if (resources && resources->memory)
+		change_int(&demand->memory, &resources->memory->limit);
+	if (!resources || !resources->cpu)
+		return;
+	change_int(&demand->quota, &resources->cpu->quota);
+	change_uint(&demand->period, &resources->cpu->period);
+	change_uint(&demand->shares, &resources->cpu->shares);
+}
+
+/* n units of which size make one, in thousandths; no more than any machine has. */
+static uint64_t milli_of(uint64_t n, uint64_t size)
+{
+	if (n / size >= MAX_CPUS)
+		return MAX_CPUS * MILLI;
+	return n / size * MILLI + n % size * MILLI / size;
+}
+
+void pod_demands_add(struct pod_demands *sum, const struct pod_demand *demand)
+{
+	uint64_t period = demand->period ? demand->period : DEFAULT_PERIOD, cpus;
+
+	/* More than any machine can have means no limit. */
+	if (demand->memory < MAX_MEMORY)
+		sum->memory = lesser(sum->memory + demand->memory, MAX_MEMORY);
+	cpus = demand->quota
+		       ? milli_of(demand->quota, lesser(period, UINT32_MAX))
+		       : lesser(demand->shares, MAX_CPUS * SHARES_OF_CPU) * MILLI / SHARES_OF_CPU;
+	sum->cpus = lesser(sum->cpus + cpus, MAX_CPUS * MILLI);
+}
+
+void pod_size_for(const struct pod_demands *sum, const struct pod_size *least,
+		  const struct pod_size *most, struct pod_size *ret)
+{
+	uint64_t memory = sum->memory ? lesser(sum->memory + OVERHEAD, most->memory) : 0;
+	uint64_t cpus = lesser((sum->cpus + MILLI - 1) / MILLI, most->cpus);
+
+	*ret = (struct pod_size){
+		.memory = greater(memory, least->memory) & ~4095ull,
+		.cpus = (unsigned)greater(cpus, least->cpus),
+	};
 }

@@ -218,7 +218,9 @@ static int start_vm(struct sandbox *sandbox, const struct sandbox_config *config
 	struct hypervisor_config hv = {
 		.cmdline = config->debug ? CMDLINE_DEBUG : CMDLINE_QUIET,
 		.memory = config->memory,
+		.max_memory = config->max_memory,
 		.cpus = config->cpus,
+		.max_cpus = config->max_cpus,
 		.slots = config->alone ? (unsigned)config->n_disks : HYPERVISOR_SLOTS,
 		.net_slot = !config->alone || config->net.n_fds,
 		.share_slot = !config->alone || config->shares,

@@ -29,6 +29,8 @@ struct sandbox_config {
 	size_t n_sysctl;
 	uint64_t memory;
 	unsigned cpus;
+	uint64_t max_memory; /* that it may be given later; 0: no more */
+	unsigned max_cpus;   /* the same */
 	bool debug;
 	struct hypervisor_disk disks[HYPERVISOR_MAX_DISKS];
 	size_t n_disks;

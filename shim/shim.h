@@ -14,6 +14,7 @@
 #include "common/rpc.h"
 #include "shim/net.h"
 #include "shim/pod_dir.h"
+#include "shim/pod_grow.h"
 #include "shim/record.h"
 #include "shim/sandbox.h"
 
@@ -29,6 +30,7 @@ struct shim {
 	struct pod_dir *pod;
 	struct record record;
 	struct sandbox sandbox;
+	struct pod_grow grow;
 	struct net net;              /* outlives the sandbox's VM */
 	struct forward *forward;     /* NULL: nobody may want to reach the pod's loopback address */
 	struct list containers;      /* struct container */

@@ -42,20 +42,28 @@ static struct pod_size host_size(void)
  * paths or programs count only where sbx itself wrote them.
  */
 static int read_config(const struct shim *shim, const struct pod_plan *plan,
-		       const struct config *config, struct sandbox_config *ret, struct err *err)
+		       const struct config *config, struct sandbox_config *ret,
+		       struct pod_grow *ret_grow, struct err *err)
 {
 	const struct spec *spec = plan->spec;
 	const struct pod_size fallback = {config->memory, config->cpus};
+	const struct pod_size wished = {config->max_memory, config->max_cpus};
 	const struct pod_size host = host_size();
-	struct pod_size size;
+	struct pod_size size, most;
 	int r = pod_size(spec, &host, &fallback, &size, err);
 
 	if (r < 0)
 		return r;
+	most = size;
+	if (group_is_sandbox(spec))
+		pod_size_max(&size, &host, &wished, &most);
+	*ret_grow = (struct pod_grow){.now = size, .asked = size, .most = most};
 	*ret = (struct sandbox_config){
 		.hostname = spec->config.hostname ? spec->config.hostname : plan->id,
 		.memory = size.memory,
+		.max_memory = most.memory,
 		.cpus = size.cpus,
+		.max_cpus = most.cpus,
 		.disks = {plan->disk},
 		.n_disks = plan->disk.fd >= 0,
 		.alone = shim->own_pod,
@@ -171,7 +179,7 @@ int shim_start_sandbox(struct shim *shim, const struct pod_plan *plan, const Goo
 	r = shim->own_pod ? pod_config_own(plan->spec, &machine, err)
 			  : pod_config_read(plan->spec, options, &machine, err);
 	if (r == 0)
-		r = read_config(shim, plan, &machine, &config, err);
+		r = read_config(shim, plan, &machine, &config, &shim->grow, err);
 	if (r == 0)
 		r = open_network(shim, plan->spec, config.cpus, err);
 	if (r < 0)

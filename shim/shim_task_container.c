@@ -7,6 +7,7 @@
 
 #include "common/rpc.h"
 #include "shim/container.h"
+#include "shim/pod_grow.h"
 #include "shim/shim.h"
 #include "shim/shim_task_internal.h"
 #include "shim/spec.h"
@@ -90,10 +91,34 @@ void task_handle_stats(struct rpc_call *call, const ProtobufCMessage *msg, void 
 	task_forward(shim, call, "Stats", &request.base, on_stats);
 }
 
-static void update(struct shim *shim, struct rpc_call *call, const Task__UpdateTaskRequest *req)
+/* An Update whose container's new limits the machine may have to grow for. */
+struct updating {
+	struct rpc_call *call;
+	struct shim *shim;
+	struct spec *spec; /* owns resources */
+	Spec__Resources *resources;
+	char *id; /* the call's */
+};
+
+/* The machine is as large as it gets. */
+static void on_room(void *data)
+{
+	struct updating *updating = data;
+	Agent__UpdateRequest request = AGENT__UPDATE_REQUEST__INIT;
+
+	request.id = updating->id;
+	request.resources = updating->resources;
+	task_forward(updating->shim, updating->call, "Update", &request.base, task_on_forwarded);
+	spec_free(updating->spec);
+	free(updating);
+}
+
+static void update(struct container *container, struct rpc_call *call,
+		   const Task__UpdateTaskRequest *req)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
-	Agent__UpdateRequest request = AGENT__UPDATE_REQUEST__INIT;
+	Spec__Resources *resources;
+	struct updating *updating;
 	struct err err = ERR_INIT;
 	int r;
 
@@ -104,13 +129,25 @@ static void update(struct shim *shim, struct rpc_call *call, const Task__UpdateT
 	r = spec_parse_resources((const char *)req->resources->value.data,
 				 req->resources->value.len, &spec, &err);
 	if (r == 0)
-		r = spec_guest_build_resources(spec, &spec->resources, &request.resources, &err);
+		r = spec_guest_build_resources(spec, &spec->resources, &resources, &err);
 	if (r < 0) {
 		rpc_fail(call, &err);
 		return;
 	}
-	request.id = req->id;
-	task_forward(shim, call, "Update", &request.base, task_on_forwarded);
+	updating = malloc(sizeof(*updating));
+	if (!updating) {
+		task_fail(call, ENOMEM, "out of memory");
+		return;
+	}
+	pod_demand_change(&container->demand, &spec->resources);
+	*updating = (struct updating){
+		.call = call,
+		.shim = container->shim,
+		.resources = resources,
+		.spec = TAKE_PTR(spec),
+		.id = req->id,
+	};
+	pod_grow(container->shim, on_room, updating);
 }
 
 void task_handle_update(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -124,7 +161,7 @@ void task_handle_update(struct rpc_call *call, const ProtobufCMessage *msg, void
 	if (init->container->sandbox)
 		rpc_reply_empty(call);
 	else
-		update(task_shim(data), call, req);
+		update(init->container, call, req);
 }
 
 /* The container may be deleted before the agent's answer, so it is found again by its id. */

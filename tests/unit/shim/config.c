@@ -36,6 +36,7 @@ Test(config, every_key)
 {
 	cr_assert_eq(parse("# a comment\n[vm]\nhypervisor = qemu\nemulation = yes\nkernel=/boot/k\n"
 			   "debug = true ; a comment\nmemory = 1G\ncpus = 4\ndisk-rate = 1M\n"
+			   "max-memory = 8G\nmax-cpus = 6\n"
 			   "disk-ops = 7\nnet-rate = 4k\n[pods]\nannotations = "
 			   "a.b c\n"),
 		     0, "%s", err.msg);
@@ -43,6 +44,8 @@ Test(config, every_key)
 	cr_expect(config.emulation && config.debug);
 	cr_expect_str_eq(config.kernel, "/boot/k");
 	cr_expect_eq(config.memory, 1ull << 30);
+	cr_expect_eq(config.max_memory, 8ull << 30);
+	cr_expect_eq(config.max_cpus, 6);
 	cr_expect_eq(config.cpus, 4);
 	cr_expect_eq(config.rates.disk, 1u << 20);
 	cr_expect_eq(config.rates.disk_ops, 7);
@@ -66,6 +69,8 @@ Test(config, one_clear_line_for_what_is_wrong)
 	} cases[] = {
 		{"[vm]\nmemory = lots\n", "F:2: memory: not a size from 32M to 1T"},
 		{"[vm]\nmemory = 1M\n", "F:2: memory: not a size"},
+		{"[vm]\nmax-memory = 2T\n", "F:2: max-memory: not a size from 32M to 1T"},
+		{"[vm]\nmax-cpus = 33\n", "F:2: max-cpus: not a number from 1 to 32"},
 		{"[vm]\n\ncpus = 33\n", "F:3: cpus: not a number from 1 to 32"},
 		{"[vm]\ndisk-rate = 1\n", "F:2: disk-rate: not a size from 4K"},
 		{"[vm]\ndisk-ops = 0\n", "F:2: disk-ops: not a number"},

@@ -131,3 +131,128 @@ Test(pod_size, what_says_nothing_is_what_the_machine_says)
 	cr_expect_eq(size.memory, 64 * MIB);
 	cr_expect_eq(size.cpus, 2);
 }
+
+Test(pod_size, without_a_quota_the_shares_are_the_least)
+{
+	struct pod_size size;
+
+	cr_assert_eq(of(POD ",\"io.kubernetes.cri.sandbox-cpu-shares\":\"12288\"", &size), 0);
+	cr_expect_eq(size.cpus, 12);
+	cr_assert_eq(of(POD ",\"io.kubernetes.cri.sandbox-cpu-shares\":\"1024\"", &size), 0);
+	cr_expect_eq(size.cpus, 8, "it may use more, where there is more");
+	cr_assert_eq(of(POD ",\"io.kubernetes.cri.sandbox-cpu-shares\":\"99999999\"", &size), 0);
+	cr_expect_eq(size.cpus, 16, "the host has no more");
+	cr_assert_eq(of(POD ",\"io.kubernetes.cri.sandbox-cpu-shares\":\"12288\","
+			    "\"io.kubernetes.cri.sandbox-cpu-quota\":\"200000\","
+			    "\"io.kubernetes.cri.sandbox-cpu-period\":\"100000\"",
+			&size),
+		     0);
+	cr_expect_eq(size.cpus, 2, "a limit is a limit");
+}
+
+Test(pod_size, may_become_what_the_host_is)
+{
+	const struct pod_size small = {.memory = 256 * MIB, .cpus = 2},
+			      large = {.memory = 8192 * MIB, .cpus = 20};
+	struct pod_size most;
+
+	host = (struct pod_size){.memory = 4096 * MIB + 1, .cpus = 16};
+	pod_size_max(&small, &host, &(struct pod_size){0}, &most);
+	cr_expect_eq(most.memory, 4096 * MIB);
+	cr_expect_eq(most.cpus, 16);
+	pod_size_max(&large, &host, &(struct pod_size){0}, &most);
+	cr_expect_eq(most.memory, 8192 * MIB, "it is that large already");
+	cr_expect_eq(most.cpus, 20);
+	pod_size_max(&small, &host, &(struct pod_size){.memory = 1024 * MIB, .cpus = 32}, &most);
+	cr_expect_eq(most.memory, 1024 * MIB);
+	cr_expect_eq(most.cpus, 32);
+	host = (struct pod_size){.memory = 1ull << 50, .cpus = 512};
+	pod_size_max(&small, &host, &(struct pod_size){0}, &most);
+	cr_expect_eq(most.memory, 1ull << 40);
+	cr_expect_eq(most.cpus, 32);
+}
+
+/* As a container's config.json has it. */
+static struct pod_demand demand_of(const char *resources)
+{
+	struct pod_demand demand = {0};
+	struct err err = ERR_INIT;
+	struct spec *spec;
+
+	cr_assert_eq(spec_parse_resources(resources, strlen(resources), &spec, &err), 0, "%s",
+		     err.msg);
+	pod_demand_change(&demand, &spec->resources);
+	spec_free(spec);
+	return demand;
+}
+
+static const struct pod_size begun = {.memory = 224 * MIB, .cpus = 1},
+			     most = {.memory = 4096 * MIB, .cpus = 6};
+
+static struct pod_size with(const char *first, const char *second)
+{
+	struct pod_demands sum = {0};
+	struct pod_demand demand;
+	struct pod_size ret;
+
+	demand = demand_of(first);
+	pod_demands_add(&sum, &demand);
+	demand = demand_of(second);
+	pod_demands_add(&sum, &demand);
+	pod_size_for(&sum, &begun, &most, &ret);
+	return ret;
+}
+
+Test(pod_size, grows_to_the_sum_of_the_limits)
+{
+	static const struct {
+		const char *first, *second;
+		unsigned cpus, mib;
+	} cases[] = {
+		{"{}", "{}", 1, 224},
+		{"{\"memory\":{\"limit\":134217728}}", "{}", 1, 224},
+		{"{\"memory\":{\"limit\":134217728}}", "{\"memory\":{\"limit\":536870912}}", 1,
+		 736},
+		{"{\"memory\":{\"limit\":-1}}", "{\"memory\":{\"limit\":9223372036854775807}}", 1,
+		 224},
+		{"{\"memory\":{\"limit\":824633720832}}", "{\"memory\":{\"limit\":824633720832}}",
+		 1, 4096},
+		{"{\"cpu\":{\"quota\":50000,\"period\":100000}}",
+		 "{\"cpu\":{\"quota\":50000,\"period\":100000}}", 1, 224},
+		{"{\"cpu\":{\"quota\":50000,\"period\":100000}}", "{\"cpu\":{\"quota\":200000}}", 3,
+		 224},
+		{"{\"cpu\":{\"quota\":9223372036854775807,\"period\":1}}", "{}", 6, 224},
+		/* Without a quota what is weighed out is the least; with one shares do not count. */
+		{"{\"cpu\":{\"quota\":-1,\"shares\":1536}}", "{\"cpu\":{\"shares\":512}}", 2, 224},
+		{"{\"cpu\":{\"shares\":2}}", "{\"cpu\":{\"shares\":2}}", 1, 224},
+		{"{\"cpu\":{\"shares\":18446744073709551615}}", "{\"cpu\":{\"shares\":2}}", 6, 224},
+		{"{\"cpu\":{\"quota\":100000,\"shares\":8192}}", "{}", 1, 224},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pod_size size = with(cases[i].first, cases[i].second);
+
+		cr_expect_eq(size.cpus, cases[i].cpus, "%zu: %u", i, size.cpus);
+		cr_expect_eq(size.memory, cases[i].mib * MIB, "%zu: %llu", i,
+			     (unsigned long long)(size.memory / MIB));
+	}
+}
+
+Test(pod_size, an_update_changes_what_it_names)
+{
+	struct pod_demand demand = demand_of(
+		"{\"memory\":{\"limit\":1048576},\"cpu\":{\"quota\":200000,\"shares\":9}}");
+	struct err err = ERR_INIT;
+	struct spec *spec;
+	const char *text = "{\"cpu\":{\"quota\":-1,\"period\":50000}}";
+
+	cr_assert_eq(spec_parse_resources(text, strlen(text), &spec, &err), 0, "%s", err.msg);
+	pod_demand_change(&demand, &spec->resources);
+	spec_free(spec);
+	cr_expect_eq(demand.memory, 1048576);
+	cr_expect_eq(demand.quota, 0);
+	cr_expect_eq(demand.period, 50000);
+	cr_expect_eq(demand.shares, 9);
+	pod_demand_change(&demand, NULL);
+	cr_expect_eq(demand.memory, 1048576);
+}
