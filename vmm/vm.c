@@ -198,10 +198,10 @@ int vm_add_irqfd(struct vm *vm, unsigned gsi, int fd)
 
 int vm_set_route(struct vm *vm, unsigned gsi, const struct ioapic_message *message)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[VM_LINES];
-	} table = {0};
+	_Alignas(struct kvm_irq_routing)
+		uint8_t room[sizeof(struct kvm_irq_routing) +
+			     VM_LINES * sizeof(struct kvm_irq_routing_entry)] = {0};
+	struct kvm_irq_routing *table = (struct kvm_irq_routing *)room;
 
 	if (message->enabled)
 		vm->routed |= 1u << gsi;
@@ -211,7 +211,7 @@ int vm_set_route(struct vm *vm, unsigned gsi, const struct ioapic_message *messa
 	vm->routes[gsi].data = message->data;
 	/* KVM takes all of it at once. */
 	for (unsigned i = 0; i < VM_LINES; i++) {
-		struct kvm_irq_routing_entry *entry = &table.entries[table.head.nr];
+		struct kvm_irq_routing_entry *entry = &table->entries[table->nr];
 
 		if (!(vm->routed & 1u << i))
 			continue;
@@ -220,9 +220,9 @@ int vm_set_route(struct vm *vm, unsigned gsi, const struct ioapic_message *messa
 		entry->u.msi.address_lo = (uint32_t)vm->routes[i].address;
 		entry->u.msi.address_hi = (uint32_t)(vm->routes[i].address >> 32);
 		entry->u.msi.data = vm->routes[i].data;
-		table.head.nr++;
+		table->nr++;
 	}
-	return ioctl(vm->vm_fd, KVM_SET_GSI_ROUTING, &table) < 0 ? -errno : 0;
+	return ioctl(vm->vm_fd, KVM_SET_GSI_ROUTING, table) < 0 ? -errno : 0;
 }
 
 void vm_end(struct vm *vm, enum vm_end why, const char *fmt, ...)
