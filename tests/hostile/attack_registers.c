@@ -31,6 +31,7 @@ static void attack_places(struct device *dev)
 	place_queue(dev, "rings across the end of memory", MEMORY_TOP - 64, QUEUE_SIZE);
 	place_queue(dev, "rings behind memory", MEMORY_TOP, QUEUE_SIZE);
 	place_queue(dev, "rings above 4 GiB", 1ull << 32, QUEUE_SIZE);
+	place_queue(dev, "rings above all memory", 1ull << 33, QUEUE_SIZE);
 	place_queue(dev, "rings at an address that wraps", ~0ull - 15, QUEUE_SIZE);
 	place_queue(dev, "rings that are not aligned", here + 1, QUEUE_SIZE);
 	place_queue(dev, "a queue of no entries", here, 0);

@@ -62,7 +62,7 @@ static const struct chain_attack {
 	 {{0}}},
 	{"memory that is a device", OUTCOME_BROKEN, 0, 1, {{MMIO, 16, WRITE, 0}}, {{0}}},
 	{"memory that is nothing", OUTCOME_BROKEN, 0, 1, {{HOLE, 16, WRITE, 0}}, {{0}}},
-	{"memory above 4 GiB", OUTCOME_BROKEN, 0, 1, {{1ull << 32, 16, WRITE, 0}}, {{0}}},
+	{"memory above all memory", OUTCOME_BROKEN, 0, 1, {{1ull << 33, 16, WRITE, 0}}, {{0}}},
 	{"the first byte behind memory", OUTCOME_BROKEN, 0, 1, {{MEMORY_TOP, 1, WRITE, 0}}, {{0}}},
 	{"across the end of memory", OUTCOME_BROKEN, 0, 1, {{MEMORY_TOP - 1, 2, WRITE, 0}}, {{0}}},
 	{"across the end of memory, to be read",

@@ -181,22 +181,6 @@ else
 	not_ok metrics "no counters"
 fi
 
-plugged() { sed -n 's/^metric mem.plugged_bytes //p' "$work/out" | tr '\n' ' '; }
-script='await guest: plus 0 MiB\nmetrics\nmemory 500m\nawait guest: plus 256 MiB, touched 1\nmetrics\nmemory 2g\n'
-script+='memory 256m\nsleep 3000\nmetrics\nmemory 400m\nsleep 2000\nmetrics\nstop\nwait\n'
-mode=grow own "$script" --max-memory 1g
-if [ "$(plugged)" = "0 268435456 0 268435456 " ] && says "^error 22 .*not to have so much" && says "^exit 0"; then
-	ok memory-comes-and-goes
-else
-	not_ok memory-comes-and-goes "plugged: $(plugged)"
-fi
-own 'await guest: tick\nmemory 300m\nstop\nwait\n'
-if says "^error 22 .*not to have so much" && says "^exit 0"; then
-	ok memory-that-was-not-foreseen
-else
-	not_ok memory-that-was-not-foreseen "no such answer"
-fi
-
 own 'await guest: tick 2\npause\nstatus\ncount guest: tick\nsleep 600\ncount guest: tick\nresume\nsleep 600\ncount guest: tick\nresume\npause\npause\nresume\nawait tick 40\nclose\nwait\n'
 mapfile -t counts < <(sed -n 's/^count //p' "$work/out")
 if ! says "^status paused"; then
