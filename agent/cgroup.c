@@ -92,6 +92,9 @@ static int write_number(int dir, const char *file, uint64_t v)
 	return io_write_value(dir, file, text);
 }
 
+/* Of containers/, at boot. */
+static uint64_t memory_at_boot;
+
 static int make_tree(void)
 {
 	_cleanup_close_ int root = -1, agent = -1, containers = -1;
@@ -114,8 +117,9 @@ static int make_tree(void)
 		r = io_write_value(agent, "memory.min", AGENT_MIN);
 	if (r >= 0)
 		r = io_write_value(agent, "cgroup.procs", "0");
+	memory_at_boot = memory_for_containers();
 	if (r >= 0)
-		r = write_number(containers, "memory.max", memory_for_containers());
+		r = write_number(containers, "memory.max", memory_at_boot);
 	if (r >= 0)
 		r = write_number(containers, "pids.max", pids_for_containers());
 	return r;
@@ -126,6 +130,18 @@ int cgroup_init(struct err *err)
 	int r = make_tree();
 
 	return r < 0 ? err_set_errno(err, -r, "setting the cgroup tree up") : 0;
+}
+
+int cgroup_grow(uint64_t added)
+{
+	_cleanup_close_ int fd = cgroup_open_all();
+
+	if (fd < 0)
+		return fd;
+	added -= added / 16;
+	if (added > UINT64_MAX - memory_at_boot)
+		return -EOVERFLOW;
+	return write_number(fd, "memory.max", memory_at_boot + added);
 }
 
 int cgroup_open_all(void)

@@ -32,6 +32,8 @@ struct plan;
 
 /* Once, at boot: makes the tree in the mounted hierarchy and moves the calling process. */
 int cgroup_init(struct err *err);
+/* The machine has so many bytes more than at boot: the containers have them, less a reserve. */
+int cgroup_grow(uint64_t added);
 
 /* Makes the container's cgroup. Returns its directory; -EEXIST. */
 int cgroup_create(const char *id, struct err *err);

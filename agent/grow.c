@@ -11,13 +11,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "agent.pb-c.h"
 #include "agent/agent.h"
+#include "agent/cgroup.h"
 #include "agent/service.h"
 #include "common/io.h"
+#include "common/log.h"
 #include "common/loop.h"
 #include "common/rpc.h"
 
@@ -66,9 +69,12 @@ static uint64_t added(uint64_t booted)
 static void answer(struct rpc_call *call, uint64_t booted)
 {
 	Agent__GrowResponse reply = AGENT__GROW_RESPONSE__INIT;
+	int r;
 
 	reply.cpus_online = grow_cpus_online();
 	reply.memory = added(booted);
+	if (reply.memory && (r = cgroup_grow(reply.memory)) < 0)
+		log_warn("the containers keep the memory that they have: %s", strerrordesc_np(-r));
 	rpc_reply(call, &reply.base);
 }
 
