@@ -37,7 +37,7 @@
 
 #define MAX_CONDITIONS 6
 #define MAX_CALLS      512
-#define MAX_RULES      96
+#define MAX_RULES      160
 #define OPTIMIZE_TREE  2 /* of libseccomp: a binary search */
 
 #define VALUE(name)                                                                                \

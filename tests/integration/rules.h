@@ -13,7 +13,7 @@
 #include "common/cleanup.h"
 #include "vmm/seccomp.h"
 
-#define RULES_MAX 96
+#define RULES_MAX 160
 
 struct seccomp_condition {
 	unsigned arg;
