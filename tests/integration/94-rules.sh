@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # also: qemu
 # Every rule of the lists of system calls (vmm/seccomp_*.def) is there because something needs it: sbx-vmm and
-# sbx-share with rules that count (counted.c) do the main jobs of the suite. A rule that let nothing through says
-# in its reason why no test can need it ("unseen:"), or fails. That every other call ends the process is
-# tests/unit/vmm/seccomp.c's.
+# sbx-share with rules that count (counted.c) do the main jobs of the suite. A rule of sbx-share that let nothing
+# through says in its reason why no test can need it ("unseen:"), or fails. That every other call ends the process
+# is tests/unit/vmm/seccomp.c's.
 set -u
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
@@ -21,7 +21,7 @@ cp "$tests/counted_vmm" "$world/bin/sbx-vmm"
 cp "$tests/counted_share" "$world/bin/sbx-share"
 
 job() { # SCRIPT: with what it says shown where it fails
-	SBX_BUILD=$world SBX_SIZE=small timeout -k 5 200 "$here/$1" >"$work/out" 2>&1
+	SBX_BUILD=$world SBX_SIZE=small timeout -k 5 300 "$here/$1" >"$work/out" 2>&1
 	status=$?
 	check "$1: $(grep -c '^ok' "$work/out") cases, counted" '[ $status = 0 ]'
 	[ $status = 0 ] || grep -v '^ok' "$work/out" | head -n 20 | sed 's/^/    /'
@@ -49,13 +49,20 @@ else
 	lists=(devices share)
 fi
 job 50-share.sh
+# A tree that makes sbx-share's tables grow and shrink, and what no script before needs.
+mkdir "$work/many"
+(cd "$work/many" && for d in $(seq 20); do mkdir "$d" && (cd "$d" && touch $(seq 500)); done)
+cp "$tests/guest_try" "$work/many/try"
+sbx=$world/bin/sbx run -v "$work/many:/mnt" -- sh -c 'ls -lR /mnt | wc -l; df /mnt >/dev/null && /mnt/try btime /mnt/try
+	/mnt/try fsync /mnt/1; rm -rf /mnt/1; echo 3 >/proc/sys/vm/drop_caches 2>/dev/null; ls -lR /mnt | wc -l'
+check "a large tree, counted" '[ $status = 0 ] && out_has ok'
 
 "$tests/host_rules" "$SBX_RULES" "${lists[@]}" >"$work/rules.txt"
 sort -rn -k 2 "$work/rules.txt" | sed 's/^/# /'
-# Beside QEMU a list that is sbx-vmm's too is not the driver's to use up.
-must='idle'
-[ "${SBX_HYPERVISOR:-vmm}" = vmm ] || must='idle devices: madvise.*DONTDUMP'
-check "of $(grep -c '^hit' "$work/rules.txt") rules that were hit and $(grep -c '^unseen' "$work/rules.txt") that say why not, none is idle" \
-	'[ "$(grep -c ^hit "$work/rules.txt")" -ge 30 ] && ! grep -q "^$must" "$work/rules.txt"'
+# Of sbx-vmm's own lists an idle rule is shown, not judged: what the whole suite needs of them is more than these jobs.
+must='idle share:'
+[ "${SBX_HYPERVISOR:-vmm}" = vmm ] || must='idle (share:|devices: madvise.*DONTDUMP)'
+check "of $(grep -c '^hit' "$work/rules.txt") rules that were hit and $(grep -c '^unseen' "$work/rules.txt") that say why not, sbx-share has none that is idle" \
+	'[ "$(grep -c ^hit "$work/rules.txt")" -ge 30 ] && ! grep -qE "^$must" "$work/rules.txt"'
 check "no call was made that no rule allows" '! grep -q ^unlisted "$work/rules.txt"'
 finish

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,6 +110,26 @@ static int try_keyring(char **argv)
 	return 0;
 }
 
+/* When a file was made, which only statx(2) tells. */
+static int try_btime(char **argv)
+{
+	struct statx stx;
+	int r = statx(AT_FDCWD, argv[0], 0, STATX_BTIME, &stx);
+
+	if (r == 0 && !(stx.stx_mask & STATX_BTIME)) {
+		errno = ENODATA;
+		r = -1;
+	}
+	return say(r);
+}
+
+static int try_fsync(char **argv)
+{
+	int fd = open(argv[0], O_RDONLY);
+
+	return say(fd < 0 || fsync(fd) < 0 ? -1 : fdatasync(fd));
+}
+
 static int try_vsock(char **argv)
 {
 	return say(socket(AF_VSOCK, SOCK_STREAM, 0));
@@ -141,6 +162,7 @@ static const struct {
 	{"call", try_call},   {"open", try_open},       {"memory", try_memory},
 	{"fork", try_fork},   {"sched", try_sched},     {"cpus", try_cpus},
 	{"vsock", try_vsock}, {"vsock32", try_vsock32}, {"keyring", try_keyring},
+	{"btime", try_btime}, {"fsync", try_fsync},
 };
 
 int main(int argc, char **argv)
