@@ -200,7 +200,8 @@ static void add_devices(struct argv *argv, const struct hypervisor_config *confi
 	argv_add(argv, "/proc/self/fd/%d", argv_keep(argv, config->initrd_fd));
 	/* No ACPI to power off by: a triple fault ends QEMU, thanks to -no-reboot. */
 	argv_add(argv, "-append");
-	argv_add(argv, "panic=-1 reboot=t %s", config->cmdline);
+	/* On a busy host the kernel would wait for an emulated timer in vain, and panic. */
+	argv_add(argv, "panic=-1 reboot=t no_timer_check %s", config->cmdline);
 	argv_add(argv, "-add-fd");
 	argv_add(argv, "fd=%d,set=1", argv_keep(argv, console_fd));
 	add_option(argv, "-chardev", "file,id=console,path=/dev/fdset/1,append=on");
