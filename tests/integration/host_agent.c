@@ -108,7 +108,7 @@ static bool case_shutdown(void)
 
 	if (host_call("Shutdown", &req.base, NULL, &err) < 0)
 		return no("%s", err.msg);
-	status = host_wait_end(10000);
+	status = host_wait_end(60000); /* a sanitizer looks for leaks first */
 	return status == 0 ? true : no("the monitor's status: %d", status);
 }
 
