@@ -79,7 +79,8 @@ static inline size_t bytes_left(const struct bytes *b)
  */
 static inline const uint8_t *bytes_take(struct bytes *b, size_t n)
 {
-	const uint8_t *p = b->data + b->at;
+	/* An empty reader may have no data at all, and NULL + 0 is no pointer. */
+	const uint8_t *p = b->at ? b->data + b->at : b->data;
 
 	if (b->failed || n > b->size - b->at) {
 		b->failed = true;
