@@ -44,7 +44,17 @@ timeout 60 ctr task ps long >"$work/out" 2>&1
 check "task ps" '[ "$(wc -l <"$work/out")" -ge 2 ]'
 check "task pause" 'timeout 60 ctr task pause long && ctr task list | grep -q "long.*PAUSED"'
 check "task resume" 'timeout 60 ctr task resume long && ctr task list | grep -q "long.*RUNNING"'
+timeout 60 ctr task checkpoint long >"$work/out" 2>"$work/err"
+status=$?
+check "task checkpoint: not yet, and nothing comes of it" \
+	'[ $status != 0 ] && err_has "not implemented" && ctr task list | grep -q "long.*RUNNING"'
+timeout 60 ctr task attach long >"$work/out" 2>"$work/err" </dev/null &
+attached=$!
+sleep 1
 check "task kill" 'timeout 60 ctr task kill -s SIGKILL long'
+wait $attached
+status=$?
+check "task attach: until the end, and its exit code" '[ $status = 137 ]'
 await 10 'ctr task list | grep -q "long.*STOPPED"'
 timeout 60 ctr task rm long >"$work/out" 2>&1
 status=$?
