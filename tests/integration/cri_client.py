@@ -19,7 +19,9 @@ class Cri:
     """call("Status", {}) asks runtime.v1.RuntimeService; fields by their names in api.proto."""
 
     def __init__(self, address, descriptors):
-        self.channel = grpc.insecure_channel("unix://" + address)
+        # A containerd that restarts is not to be waited for longer than it takes.
+        patience = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
+        self.channel = grpc.insecure_channel("unix://" + address, options=patience)
         self.pool = descriptor_pool.DescriptorPool()
         files = descriptor_pb2.FileDescriptorSet()
         with open(descriptors, "rb") as f:

@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# kill -9 of containerd or the shim at random moments of a pod's life under CRI (cri_crash.py).
+set -u
+[ "${1:-}" = inside ] || exec unshare --net --mount "$0" inside
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=containerd.sh
+. "$here/containerd.sh"
+# shellcheck source-path=SCRIPTDIR source=cri.sh
+. "$here/cri.sh"
+case $size in full) rounds=500 ;; small) rounds=4 ;; *) rounds=20 ;; esac
+
+check "containerd is up, with an image" start_cri
+cri cri_crash "${SBX_ROUNDS:-$rounds}" "${SBX_SEED:-1}" containerd containerd-shim || failed=1
+[ "$failed" = 0 ] || tail -n 30 "$dir/log" | sed 's/^/# /'
+finish
