@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stdio: input and its end, bytes that must not be lost, back-pressure, terminals. */
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "common/loop.h"
@@ -131,6 +133,50 @@ static bool case_terminal(void)
 	return true;
 }
 
+static bool stream_ended(void *data)
+{
+	return ((struct stream *)data)->ended;
+}
+
+static int forward(uint32_t port, const struct stream *stream, struct err *err)
+{
+	Agent__ForwardRequest req = AGENT__FORWARD_REQUEST__INIT;
+
+	req.port = port;
+	req.stream = stream->id;
+	return host_call("Forward", &req.base, NULL, err);
+}
+
+/* A port of the pod's own loopback address, and ports where nobody is. */
+static bool case_forward(void)
+{
+	struct stream *stream = host_stream(), *refused = host_stream();
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	spec_init(&spec, "c1", "httpd -p 127.0.0.1:8080 -h /etc; echo up; exec sleep 100");
+	if (begin(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	while (!strstr(text(result.out), "up"))
+		loop_turn(host.loop, 100);
+	if (forward(0, refused, &err) >= 0 || err.code != EINVAL)
+		return no("port 0: %d", err.code);
+	err = (struct err)ERR_INIT;
+	if (forward(8099, refused, &err) >= 0)
+		return no("a port where nobody listens was forwarded");
+	err = (struct err)ERR_INIT;
+	if (forward(8080, stream, &err) < 0)
+		return no("%s", err.msg);
+	host_send(stream, "GET /passwd HTTP/1.0\r\n\r\n", 24, false);
+	if (!host_until(stream_ended, stream, 20000) || !strstr(text(stream), "root:"))
+		return no("\"%s\"", text(stream));
+	err = (struct err)ERR_INIT;
+	return call_kill("c1", "", SIGKILL, true, &err) == 0 && finish(&spec, &result, &err) == 0
+		       ? true
+		       : no("%s", err.msg);
+}
+
 const struct agent_case agent_cases_stream[] = {
 	{"stdin", case_stdin},
 	{"close stdin", case_close_stdin},
@@ -138,5 +184,6 @@ const struct agent_case agent_cases_stream[] = {
 	{"bulk", case_bulk},
 	{"nothing lost", case_nothing_lost},
 	{"terminal", case_terminal},
+	{"forward", case_forward},
 	{NULL, NULL},
 };
