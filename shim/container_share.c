@@ -30,6 +30,7 @@ static int open_one(struct container *container, const struct spec_share *share,
 	}
 	item->fd = fd;
 	item->readonly = share->readonly;
+	item->recursive = share->recursive;
 	container->shares.n++;
 	return 0;
 }
@@ -98,8 +99,12 @@ static int start(struct container *container, struct err *err)
 	for (size_t i = 0; i < container->shares.n && r == 0; i++) {
 		struct container_share *item = &container->shares.items[i];
 
-		r = share_add(sandbox->share, item->name, item->fd, item->readonly, on_added,
-			      container);
+		r = share_add(sandbox->share,
+			      &(struct share_folder){.name = item->name,
+						     .fd = item->fd,
+						     .readonly = item->readonly,
+						     .recursive = item->recursive},
+			      on_added, container);
 		if (r < 0)
 			return err_set_errno(err, -r, "share %s", item->name);
 		close_fd(&item->fd);

@@ -17,7 +17,7 @@ struct container;
 struct container_share {
 	char *name;
 	int fd; /* until it is shared */
-	bool readonly, added;
+	bool readonly, recursive, added;
 };
 
 struct container_shares {

@@ -72,15 +72,14 @@ static void on_added(const ProtobufCMessage *reply, const struct err *err, void 
 	addition.done(err, addition.data);
 }
 
-int share_add(struct share *share, const char *name, int fd, bool readonly, share_done done,
-	      void *data)
+int share_add(struct share *share, const struct share_folder *folder, share_done done, void *data)
 {
 	Share__AddRootRequest request = SHARE__ADD_ROOT_REQUEST__INIT;
 	const struct rpc_invocation inv = {
 		.service = &share__share__descriptor,
 		.method = "AddRoot",
 		.request = &request.base,
-		.fds = &fd,
+		.fds = &folder->fd,
 		.n_fds = 1,
 		.timeout_ms = TIMEOUT_MS,
 	};
@@ -93,8 +92,9 @@ int share_add(struct share *share, const char *name, int fd, bool readonly, shar
 	if (!addition)
 		return -ENOMEM;
 	*addition = (struct addition){done, data};
-	request.name = (char *)name;
-	request.readonly = readonly;
+	request.name = (char *)folder->name;
+	request.readonly = folder->readonly;
+	request.submounts = folder->recursive;
 	r = rpc_invoke(share->conn, &inv, on_added, addition);
 	if (r < 0)
 		free(addition);

@@ -29,9 +29,14 @@ int share_create(struct loop *loop, struct hypervisor *hv, bool readonly, struct
 void share_destroy(struct share *share);
 DEFINE_CLEANUP(struct share, share_destroy)
 
-/* fd stays the caller's. done is called once where this returns 0, never from within. */
-int share_add(struct share *share, const char *name, int fd, bool readonly, share_done done,
-	      void *data);
+struct share_folder {
+	const char *name;
+	int fd; /* of share_clone(); stays the caller's */
+	bool readonly, recursive;
+};
+
+/* done is called once where this returns 0, never from within. */
+int share_add(struct share *share, const struct share_folder *folder, share_done done, void *data);
 /* Whoever still uses it in the guest gets ESTALE. */
 void share_remove(struct share *share, const char *name);
 

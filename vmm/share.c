@@ -2,11 +2,14 @@
 /*
  * Theory of Operation: the name half of the file server.
  *
- *	nodeid 1, made up         "a"  "b" ...      read-only, its entries are the roots
- *	                           |    |
- *	a root each               dir  file         O_PATH descriptors from the owner
+ *	nodeid 1, made up         "a"  "b" "c"     read-only, its entries are names of the roots
+ *	                           |    |   |
+ *	roots                     dir  file-+      O_PATH descriptors from the owner
  *	                           |
  *	                        inodes (share_inode.h), found beneath it by name
+ *
+ * What the owner adds twice for the same use is one root of two names. So two containers of a pod that
+ * share a folder have its files' pages, sizes and locks in common, as on one kernel they would.
  *
  * Every request is decoded again here (fuse_proto.h): who sends it, sbx-vmm, has the guest's memory
  * before it and may be the guest's by now. What it can ask for is bounded: a number of inodes, of
@@ -56,17 +59,15 @@ struct share_root *share_root_ref(struct share_root *root)
 
 void share_root_unref(struct share_root *root)
 {
-	if (--root->refs)
-		return;
-	list_remove(&root->link);
-	free(root);
+	if (--root->refs == 0)
+		free(root);
 }
 
-struct share_root *share_root_find(const struct share *share, const char *name)
+struct share_name *share_name_find(const struct share *share, const char *name)
 {
-	for (struct list *it = share->roots.next; it != &share->roots; it = it->next)
-		if (strcmp(list_entry(it, struct share_root, link)->name, name) == 0)
-			return list_entry(it, struct share_root, link);
+	for (struct list *it = share->names.next; it != &share->names; it = it->next)
+		if (strcmp(list_entry(it, struct share_name, link)->name, name) == 0)
+			return list_entry(it, struct share_name, link);
 	return NULL;
 }
 
@@ -77,9 +78,9 @@ static int check_root(const struct share *share, const struct share_root_config 
 
 	if (!path_is_name(config->name))
 		return err_set(err, EINVAL, "share: not a name for a root");
-	if (share_root_find(share, config->name))
+	if (share_name_find(share, config->name))
 		return err_set(err, EEXIST, "share %s: there already", config->name);
-	if (share->n_roots == SHARE_MAX_ROOTS)
+	if (share->n_names == SHARE_MAX_NAMES)
 		return err_set(err, ENOBUFS, "share %s: too many", config->name);
 	if (flags < 0 || !(flags & O_PATH) || fstat(fd, st) < 0)
 		return err_set(err, EINVAL, "share %s: not an O_PATH descriptor", config->name);
@@ -89,54 +90,96 @@ static int check_root(const struct share *share, const struct share_root_config 
 	return 0;
 }
 
+/* The root that has been made of the same, for the same use. */
+static struct share_root *find_same(const struct share *share,
+				    const struct share_root_config *config, const struct stat *st)
+{
+	for (struct list *it = share->names.next; it != &share->names; it = it->next) {
+		struct share_root *root = list_entry(it, struct share_name, link)->root;
+
+		if (root->inode->dev == st->st_dev && root->inode->ino == st->st_ino &&
+		    root->readonly == config->readonly && root->devices == config->devices &&
+		    root->submounts == config->submounts && root->cache_ns == config->cache_ns)
+			return share_root_ref(root);
+	}
+	return NULL;
+}
+
+/* fd is taken over where this succeeds. */
+static int new_root(struct share *share, const struct share_root_config *config, int fd,
+		    const struct stat *st, struct share_root **ret)
+{
+	struct share_root *root = calloc(1, sizeof(*root));
+	int r;
+
+	if (!root)
+		return -ENOMEM;
+	root->refs = 1;
+	root->readonly = config->readonly;
+	root->devices = config->devices;
+	root->submounts = config->submounts;
+	root->cache_ns = config->cache_ns;
+	r = share_inode_add_root(&share->inodes, root, fd, st, &root->inode);
+	if (r < 0) {
+		share_root_unref(root);
+		return r;
+	}
+	*ret = root;
+	return 0;
+}
+
 int share_add_root(struct share *share, const struct share_root_config *config, int fd,
 		   struct err *err)
 {
 	_cleanup_close_ int owned = fd;
-	struct share_root *root;
+	struct share_name *name;
 	struct stat st;
 	int r = check_root(share, config, fd, &st, err);
 
 	if (r < 0)
 		return r;
-	root = calloc(1, sizeof(*root));
-	if (!root)
+	name = calloc(1, sizeof(*name));
+	if (!name)
 		return err_set(err, ENOMEM, "share %s: out of memory", config->name);
-	root->refs = 1;
-	snprintf(root->name, sizeof(root->name), "%s", config->name);
-	root->readonly = config->readonly;
-	root->devices = config->devices;
-	root->cache_ns = config->cache_ns;
-	list_init(&root->link);
-	r = share_inode_add_root(&share->inodes, root, fd, &st, &root->inode);
-	if (r < 0) {
-		share_root_unref(root);
-		return err_set_errno(err, -r, "share %s", config->name);
+	snprintf(name->name, sizeof(name->name), "%s", config->name);
+	name->root = find_same(share, config, &st);
+	if (!name->root) {
+		r = new_root(share, config, fd, &st, &name->root);
+		if (r < 0) {
+			free(name);
+			return err_set_errno(err, -r, "share %s", config->name);
+		}
+		TAKE_FD(owned);
 	}
-	TAKE_FD(owned);
+	name->root->names++;
 	/* 1 and 2 are "." and "..". */
-	root->number = 3 + share->root_count++;
-	list_append(&share->roots, &root->link);
-	share->n_roots++;
+	name->number = 3 + share->name_count++;
+	list_append(&share->names, &name->link);
+	share->n_names++;
 	return 0;
 }
 
-static void remove_root(struct share *share, struct share_root *root)
+static void remove_name(struct share *share, struct share_name *name)
 {
-	share_close_dirs(share, root);
-	share_inodes_drop_root(&share->inodes, root);
-	list_remove(&root->link);
-	share->n_roots--;
+	struct share_root *root = name->root;
+
+	list_remove(&name->link);
+	share->n_names--;
+	free(name);
+	if (--root->names == 0) {
+		share_close_dirs(share, root);
+		share_inodes_drop_root(&share->inodes, root);
+	}
 	share_root_unref(root);
 }
 
 int share_remove_root(struct share *share, const char *name, struct err *err)
 {
-	struct share_root *root = share_root_find(share, name);
+	struct share_name *found = share_name_find(share, name);
 
-	if (!root)
+	if (!found)
 		return err_set(err, ENOENT, "share %.255s: there is none", name);
-	remove_root(share, root);
+	remove_name(share, found);
 	return 0;
 }
 
@@ -334,7 +377,7 @@ int share_create(struct share **ret)
 
 	if (!share)
 		return -ENOMEM;
-	list_init(&share->roots);
+	list_init(&share->names);
 	share->uid = geteuid();
 	share->gid = getegid();
 	share->privileged = share->uid == 0;
@@ -356,8 +399,8 @@ void share_destroy(struct share *share)
 
 	if (!share)
 		return;
-	list_for_each_safe (it, tmp, &share->roots)
-		remove_root(share, list_entry(it, struct share_root, link));
+	list_for_each_safe (it, tmp, &share->names)
+		remove_name(share, list_entry(it, struct share_name, link));
 	share_inodes_finish(&share->inodes);
 	free(share);
 }

@@ -25,10 +25,12 @@ DEFINE_CLEANUP(struct share, share_destroy)
 struct share_root_config {
 	const char *name;
 	bool readonly, devices;
+	bool submounts;    /* what is mounted beneath comes along */
 	uint64_t cache_ns; /* how long the guest may believe what it was told */
 };
 
-/* fd, O_PATH of a directory or a regular file, is taken over, also on failure. */
+/* fd, O_PATH of a directory or a regular file, is taken over, also on failure. The same file with the
+ * same configuration under a second name is the same root. */
 int share_add_root(struct share *share, const struct share_root_config *config, int fd,
 		   struct err *err);
 int share_remove_root(struct share *share, const char *name, struct err *err);

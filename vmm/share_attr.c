@@ -108,7 +108,7 @@ static void fill_roots_dir(struct share *share, struct fuse_attr *ret)
 	*ret = (struct fuse_attr){
 		.ino = SHARE_ROOT_ID,
 		.mode = S_IFDIR | 0555,
-		.nlink = 2 + share->n_roots,
+		.nlink = 2 + share->n_names,
 		.blksize = 4096,
 	};
 }
@@ -296,8 +296,8 @@ int share_op_syncfs(struct share_call *call)
 	struct list *it, *tmp;
 	int r = 0;
 
-	list_for_each_safe (it, tmp, &call->share->roots) {
-		struct share_root *root = list_entry(it, struct share_root, link);
+	list_for_each_safe (it, tmp, &call->share->names) {
+		const struct share_root *root = list_entry(it, struct share_name, link)->root;
 		_cleanup_close_ int fd = -1;
 
 		if (root->readonly)

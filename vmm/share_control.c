@@ -26,6 +26,7 @@ static void handle_add_root(struct rpc_call *call, const ProtobufCMessage *msg, 
 		.name = req->name,
 		.readonly = req->readonly,
 		.devices = req->devices,
+		.submounts = req->submounts,
 		.cache_ns = req->no_cache   ? 0
 			    : req->cache_ms ? req->cache_ms * NS_PER_MS
 					    : CACHE_NS,

@@ -240,16 +240,17 @@ static int read_roots(struct share_call *call)
 		if (!add(call, NULL, &head, dots[i]))
 			return 0;
 	}
-	list_for_each_safe (it, tmp, &call->share->roots) {
-		struct share_root *root = list_entry(it, struct share_root, link);
+	list_for_each_safe (it, tmp, &call->share->names) {
+		const struct share_name *name = list_entry(it, struct share_name, link);
+		const struct share_inode *inode = name->root->inode;
 		struct fuse_dirent head = {
-			.ino = share_guest_ino(call->share, root->inode->dev, root->inode->ino),
-			.off = root->number,
-			.namelen = (uint32_t)strlen(root->name),
-			.type = (uint32_t)root->inode->type >> 12,
+			.ino = share_guest_ino(call->share, inode->dev, inode->ino),
+			.off = name->number,
+			.namelen = (uint32_t)strlen(name->name),
+			.type = (uint32_t)inode->type >> 12,
 		};
 
-		if (root->number > at && !add(call, NULL, &head, root->name))
+		if (name->number > at && !add(call, NULL, &head, name->name))
 			return 0;
 	}
 	return 0;

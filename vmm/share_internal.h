@@ -15,24 +15,29 @@
 #include "vmm/share.h"
 #include "vmm/share_inode.h"
 
-#define SHARE_MAX_ROOTS 1024
+#define SHARE_MAX_NAMES 1024 /* of roots */
 #define SHARE_MAX_DIRS  1024 /* directories that the guest has open, a descriptor each */
 #define SHARE_MAX_DEVS  64
 #define SHARE_NOBODY    65534u
 
 struct share_root {
-	struct list link; /* in share->roots; alone once it was removed */
-	unsigned refs;
-	char name[NAME_MAX + 1];
-	bool readonly, devices;
+	unsigned refs, names;
+	bool readonly, devices, submounts;
 	uint64_t cache_ns;
 	struct share_inode *inode; /* NULL: removed */
-	uint64_t number;           /* rises; its place in the directory of the roots */
+};
+
+/* An entry of the directory of the roots. */
+struct share_name {
+	struct list link; /* in share->names */
+	struct share_root *root;
+	uint64_t number; /* rises; its place in the directory */
+	char name[NAME_MAX + 1];
 };
 
 struct share_root *share_root_ref(struct share_root *root);
 void share_root_unref(struct share_root *root);
-struct share_root *share_root_find(const struct share *share, const char *name);
+struct share_name *share_name_find(const struct share *share, const char *name);
 
 struct share_dir {
 	int fd;                  /* -1: the directory of the roots, or free */
@@ -44,9 +49,9 @@ struct share_dir {
 
 struct share {
 	struct share_inodes inodes;
-	struct list roots;
-	unsigned n_roots;
-	uint64_t root_count;
+	struct list names;
+	unsigned n_names;
+	uint64_t name_count;
 	struct share_dir dirs[SHARE_MAX_DIRS];
 	unsigned max_dirs;
 	bool privileged; /* root: owners are the files' own. Otherwise: see share_attr.c */

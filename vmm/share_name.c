@@ -36,16 +36,16 @@ int share_reply_entry(struct share_call *call, int dir_fd, const char *name)
 /* The directory of the roots: its entries are asked for anew each time, as roots come and go. */
 static int lookup_root(struct share_call *call)
 {
-	struct share_root *root = share_root_find(call->share, call->req->name);
+	const struct share_name *name = share_name_find(call->share, call->req->name);
 	struct fuse_entry_out out;
 	struct stat st;
 	int r;
 
-	if (!root)
+	if (!name)
 		return -ENOENT;
-	if (fstat(root->inode->fd, &st) < 0)
+	if (fstat(name->root->inode->fd, &st) < 0)
 		return -errno;
-	r = share_fill_entry(call->share, root, NULL, NULL, &st, &out);
+	r = share_fill_entry(call->share, name->root, NULL, NULL, &st, &out);
 	if (r < 0)
 		return r;
 	out.entry_valid = 0;

@@ -269,6 +269,35 @@ Test(share, a_removed_root_is_stale)
 	cr_assert_eq(ask(FUSE_GETATTR, other, &getattr, sizeof(getattr), NULL, 0), 0);
 }
 
+Test(share, the_same_added_twice_is_one_root_of_two_names)
+{
+	struct fuse_getattr_in getattr = {0};
+	uint64_t id = lookup(rw_root, "file"), again;
+
+	add_root("again", false);
+	again = lookup(1, "again");
+	cr_assert_eq(again, rw_root);
+	cr_assert_eq(lookup(again, "file"), id);
+	cr_assert_eq(share_remove_root(share, "rw", NULL), 0);
+	cr_assert_eq(ask_name(FUSE_LOOKUP, 1, "rw"), ENOENT);
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), 0);
+	cr_assert_eq(lookup(again, "file"), id);
+	cr_assert_eq(share_remove_root(share, "again", NULL), 0);
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), ESTALE);
+}
+
+Test(share, what_is_for_another_use_is_another_root)
+{
+	struct share_root_config config = {
+		.name = "deep", .submounts = true, .cache_ns = 1500000000};
+
+	cr_assert_eq(share_add_root(share, &config, open(base, O_PATH | O_CLOEXEC), NULL), 0);
+	cr_assert_neq(lookup(1, "deep"), rw_root);
+	config = (struct share_root_config){.name = "quick", .cache_ns = 1};
+	cr_assert_eq(share_add_root(share, &config, open(base, O_PATH | O_CLOEXEC), NULL), 0);
+	cr_assert_neq(lookup(1, "quick"), rw_root);
+}
+
 Test(share, a_file_may_be_a_root)
 {
 	const struct share_root_config config = {.name = "one"};
