@@ -109,19 +109,19 @@ LIBS_shim   := -lprotobuf-c -ljansson -linih -lcap -lmd -lseccomp
 base := $(B)/libcommon.a $(B)/libproto.a
 link  = @mkdir -p $(@D); printf '  %-6s %s\n' LINK $@; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
-# Static: the agent, as the guest holds nothing else; the monitor, of whose start the dynamic linker was
-# half a millisecond. A sanitizer's runtime cannot be.
+# Static: the agent, as the guest holds nothing else; the others, as the dynamic linker was half of the time
+# that a program of ours takes to start. A sanitizer's runtime cannot be.
 STATIC ?= -static-pie
 $(B)/bin/sbx-vmm: $(call main_of,vmm/main.c) $(B)/libvmm.a $(base)
 	$(link) $(STATIC) $(LIBS_vmm)
 $(B)/bin/sbx-share: $(call main_of,vmm/share_main.c) $(B)/libvmm.a $(base)
-	$(link) $(LIBS_vmm)
+	$(link) $(STATIC) $(LIBS_vmm)
 $(B)/bin/containerd-shim-sbx-v2: $(call main_of,shim/shim_main.c) $(B)/libshim.a $(base)
-	$(link) $(LIBS_shim)
+	$(link) $(STATIC) $(LIBS_shim)
 $(B)/bin/sbx: $(call main_of,shim/cli_main.c) $(B)/libshim.a $(base)
-	$(link) $(LIBS_shim)
+	$(link) $(STATIC) $(LIBS_shim)
 $(B)/bin/sbx-oci: $(call main_of,shim/oci_main.c) $(B)/libshim.a $(base)
-	$(link) $(LIBS_shim)
+	$(link) $(STATIC) $(LIBS_shim)
 $(B)/bin/sbx-agent: $(call main_of,agent/main.c) $(B)/libagent.a $(base)
 	$(link) $(STATIC) $(LIBS_agent)
 
@@ -151,7 +151,7 @@ $(B)/share/seccomp.bpf: $(B)/tools/sbx-seccomp shim/seccomp.json
 	@mkdir -p $(@D)
 	$^ $@
 $(B)/tools/sbx-seccomp: $(call main_of,shim/seccomp_main.c) $(B)/libshim.a $(base)
-	$(link) $(LIBS_shim)
+	$(link) $(STATIC) $(LIBS_shim)
 build/share/builtin.erofs: rootfs/mkbuiltin $(wildcard rootfs/builtin/*)
 	rootfs/mkbuiltin $@
 
@@ -207,7 +207,7 @@ $(B)/obj/tests/integration/counted.o $(B)/obj/tests/integration/host_rules.o: $(
 $(B)/tests/counted_vmm: $(call main_of,vmm/main.c)
 $(B)/tests/counted_share: $(call main_of,vmm/share_main.c)
 $(B)/tests/counted_%: $(B)/obj/tests/integration/counted.o $(B)/libvmm.a $(base)
-	$(link) $(if $(filter %vmm,$@),$(STATIC)) $(LIBS_vmm) -Wl,--wrap=seccomp_enter,--wrap=seccomp_arm
+	$(link) $(STATIC) $(LIBS_vmm) -Wl,--wrap=seccomp_enter,--wrap=seccomp_arm
 
 check-vm: all $(helpers) ## the integration suite, in the test host or on usable KVM
 	tests/integration/run
@@ -221,7 +221,7 @@ asan-vm: ## the same for sanitizer builds: the agent, sbx run
 # Static programs: they also run inside.
 bench_tools := $(addprefix $(B)/tests/bench/,timed first rpc)
 $(B)/tests/bench/rpc: $(B)/obj/tests/bench/rpc.o $(B)/libshim.a $(base)
-	$(link) $(LIBS_shim)
+	$(link) $(STATIC) $(LIBS_shim)
 $(B)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<

@@ -71,11 +71,28 @@ static int find_range(const char *path, const char *user, uid_t uid, struct id_r
 	return r < 0 ? r : subid_find(text, user, uid, ret);
 }
 
+/*
+ * getpwuid(3) would load modules of the C library, which a static program has not. Whom only a directory
+ * service knows is believed: newuidmap(1) does not.
+ */
+static const char *login_name(uid_t uid)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *pw = NULL;
+	const char *name;
+
+	while (file && (pw = fgetpwent(file)) && pw->pw_uid != uid)
+		;
+	if (file)
+		fclose(file);
+	name = pw ? pw->pw_name : getenv("USER");
+	return name ? name : "";
+}
+
 int image_userns_find(struct image_userns *ret, struct err *err)
 {
 	struct image_userns ns = {.uid = geteuid(), .gid = getegid()};
-	const struct passwd *pw = getpwuid(ns.uid);
-	const char *user = pw ? pw->pw_name : "";
+	const char *user = login_name(ns.uid);
 
 	if (!image_tool_exists("newuidmap") || !image_tool_exists("newgidmap"))
 		return err_set(err, ENOPKG,
