@@ -17,6 +17,7 @@
 #include "shim/cli_pod.h"
 #include "shim/cli_session.h"
 #include "shim/cli_spawn.h"
+#include "shim/grace.h"
 #include "shim/run_prepare.h"
 #include "task.pb-c.h"
 
@@ -155,6 +156,7 @@ int cli_run(int argc, char **argv)
 		run_options_help();
 		return 0;
 	}
+	grace_begin();
 	if (r == 0)
 		r = run(&what, begin_ns, &err);
 	image_finish(&what.image);

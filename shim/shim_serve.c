@@ -25,6 +25,7 @@
 #include "common/loop.h"
 #include "shim/container.h"
 #include "shim/forward.h"
+#include "shim/grace.h"
 #include "shim/log_file.h"
 #include "shim/publisher.h"
 #include "shim/shim.h"
@@ -223,6 +224,7 @@ static void tear_down(struct shim *shim)
 	struct err gone = ERR_INIT;
 	struct list *it, *tmp;
 
+	grace_begin();
 	err_set(&gone, EPIPE, "the sandbox was torn down");
 	if (shim->record.status != RECORD_STOPPED && !shim->record.error)
 		shim->record.error = shim->sandbox.why.code ? shim->sandbox.why.msg : gone.msg;
