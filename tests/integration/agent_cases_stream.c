@@ -155,7 +155,9 @@ static bool case_forward(void)
 	struct err err = ERR_INIT;
 	struct spec spec;
 
-	spec_init(&spec, "c1", "httpd -p 127.0.0.1:8080 -h /etc; echo up; exec sleep 100");
+	spec_init(&spec, "c1",
+		  "httpd -p 127.0.0.1:8080 -h /etc; "
+		  "until grep -q :1F90 /proc/net/tcp; do sleep 0.1; done; echo up; exec sleep 100");
 	if (begin(&spec, &result, &err) < 0)
 		return no("%s", err.msg);
 	while (!strstr(text(result.out), "up"))
