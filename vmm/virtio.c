@@ -25,6 +25,20 @@ void virtio_notify_used(struct virtio_device *dev, unsigned queue)
 		dev->transport->notify_queue(dev, queue);
 }
 
+void virtio_notify_both(struct virtio_device *dev, unsigned queue, unsigned other)
+{
+	bool one, two;
+
+	if (!dev->active)
+		return;
+	one = virtq_should_notify(&dev->queues[queue]);
+	two = virtq_should_notify(&dev->queues[other]);
+	if (one)
+		dev->transport->notify_queue(dev, queue);
+	if (two && !(one && dev->transport->one_interrupt))
+		dev->transport->notify_queue(dev, other);
+}
+
 void virtio_notify_config(struct virtio_device *dev)
 {
 	/* No transport: not yet on a bus, nobody has seen the old configuration. */

@@ -109,6 +109,7 @@ struct virtio_ops {
 /* How a device reaches the driver; the transport's side. */
 struct virtio_transport_ops {
 	void (*notify_queue)(struct virtio_device *dev, unsigned queue);
+	bool one_interrupt; /* for all queues */
 	void (*notify_config)(struct virtio_device *dev);
 	/* NULL: the transport asks the device each time. */
 	void (*renew_config)(struct virtio_device *dev);
@@ -131,6 +132,8 @@ struct virtio_device {
 
 /* Interrupts for queue if the driver wants to know. */
 void virtio_notify_used(struct virtio_device *dev, unsigned queue);
+/* The same of two queues, with one interrupt where they have it in common. */
+void virtio_notify_both(struct virtio_device *dev, unsigned queue, unsigned other);
 void virtio_notify_config(struct virtio_device *dev);
 /* The driver sees the new configuration, and is not told: it caused the change. */
 void virtio_renew_config(struct virtio_device *dev);

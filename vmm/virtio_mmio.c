@@ -89,6 +89,7 @@ static void needs_reset(struct virtio_device *dev)
 
 static const struct virtio_transport_ops transport_ops = {
 	.notify_queue = notify_queue,
+	.one_interrupt = true,
 	.notify_config = notify_config,
 	.renew_config = renew_config,
 	.needs_reset = needs_reset,

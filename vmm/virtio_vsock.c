@@ -7,6 +7,10 @@
  * for it, then lets the loop do other things. A batch pops several of the guest's receive buffers,
  * lets the mux fill what it can with one read, and puts the rest back.
  *
+ * A short packet's buffer is given back late: with the next packet for the guest, whose interrupt says
+ * both, or when some more are held. So a request and its answer interrupt the guest once, not twice. What
+ * is held is little of the ring and of the guest's memory; and a device may use a buffer when it likes.
+ *
  * The tx queue rests while the mux has no room for another refusal; filling makes room. So a guest
  * that sends nonsense and offers no receive buffers stops itself.
  */
@@ -28,6 +32,11 @@
 #define TX_PER_TURN    128
 #define FILLS_PER_TURN 16
 
+/* As much as may be held of the tx queue: packets, their bytes, and a part of the queue's entries. */
+#define HELD_MAX       16
+#define HELD_MAX_BYTES 16384
+#define HELD_MAX_SHARE 8
+
 static_assert(VIRTQ_MAX_CHAIN <= VSOCK_SLOT_IOV, "a fill has room for any chain");
 
 enum { QUEUE_RX, QUEUE_TX, QUEUE_EVENT, N_QUEUES };
@@ -46,6 +55,9 @@ struct vsock {
 	uint64_t guest_cid;
 	bool serving;       /* what wakes us now is seen without being deferred */
 	bool reset_pending; /* the event waits for a buffer */
+	struct virtq_used held[HELD_MAX];
+	unsigned n_held, held_segments;
+	size_t held_bytes;
 	struct virtq_chain chain;
 	struct buffer buffers[VSOCK_SLOTS];
 	struct vsock_slot slots[VSOCK_SLOTS];
@@ -79,6 +91,25 @@ static int receive(struct vsock *vsock, struct virtq_chain *chain)
 	return 0;
 }
 
+static void release(struct vsock *vsock)
+{
+	virtq_push_all(&vsock->dev.queues[QUEUE_TX], vsock->held, vsock->n_held);
+	vsock->n_held = vsock->held_segments = 0;
+	vsock->held_bytes = 0;
+}
+
+static void hold(struct vsock *vsock)
+{
+	const struct virtq_chain *chain = &vsock->chain;
+
+	vsock->held[vsock->n_held++] = (struct virtq_used){.head = chain->head};
+	vsock->held_segments += chain->n_out + chain->n_in;
+	vsock->held_bytes += chain->out_len;
+	if (vsock->n_held == HELD_MAX || vsock->held_bytes > HELD_MAX_BYTES ||
+	    vsock->held_segments >= vsock->dev.queues[QUEUE_TX].size / HELD_MAX_SHARE)
+		release(vsock);
+}
+
 /* 1: there may be more; 0: none, or the mux has no room; or -errno. */
 static int receive_some(struct vsock *vsock, unsigned max)
 {
@@ -93,7 +124,7 @@ static int receive_some(struct vsock *vsock, unsigned max)
 		if (r <= 0)
 			return r;
 		r = receive(vsock, &vsock->chain);
-		virtq_push(vq, vsock->chain.head, 0);
+		hold(vsock);
 		if (r < 0)
 			return r;
 	}
@@ -195,6 +226,7 @@ static void serve_rx(struct vsock *vsock)
 {
 	struct virtq *vq = &vsock->dev.queues[QUEUE_RX];
 	unsigned left = FILLS_PER_TURN;
+	bool filled = false;
 	int r = 1;
 
 	virtq_disable_notify(vq);
@@ -206,6 +238,7 @@ static void serve_rx(struct vsock *vsock)
 		r = fill(vsock);
 		if (r < 0)
 			break;
+		filled |= r > 0;
 		if (!r) {
 			vsock->rx_stalls++;
 			if (!virtq_enable_notify(vq))
@@ -214,7 +247,9 @@ static void serve_rx(struct vsock *vsock)
 	}
 	if (r < 0)
 		virtio_fail(&vsock->dev, "broken receive buffer");
-	virtio_notify_used(&vsock->dev, QUEUE_RX);
+	if (filled)
+		release(vsock);
+	virtio_notify_both(&vsock->dev, QUEUE_RX, QUEUE_TX);
 }
 
 /* --- the event queue ----------------------------------------------------------------------- */
@@ -312,6 +347,8 @@ static void vsock_reset(struct virtio_device *dev)
 
 	vsock_mux_set_open(vsock->mux, false);
 	vsock->reset_pending = false;
+	vsock->n_held = vsock->held_segments = 0;
+	vsock->held_bytes = 0;
 	source_remove(vsock->turn);
 	vsock->turn = NULL;
 }
