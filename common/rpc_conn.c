@@ -21,9 +21,7 @@
 #include "common/rpc_internal.h"
 #include "ttrpc.pb-c.h"
 
-/* Frames taken from one connection in a turn, so that a busy one does not starve the others. */
-#define FRAMES_PER_TURN 16
-#define BUDGET_MIN      (64u << 10)
+#define BUDGET_MIN (64u << 10)
 
 struct frame {
 	struct list link;
@@ -245,25 +243,22 @@ static int read_some(struct rpc_conn *conn)
 	return conn->body_got == conn->header.length;
 }
 
+/*
+ * One frame in a turn: a busy connection does not starve the others, and most often there is no second one
+ * to look for.
+ */
 static void on_readable(struct rpc_conn *conn)
 {
-	for (int frames = 0; frames < FRAMES_PER_TURN;) {
-		int r = read_some(conn);
+	int r;
 
-		if (r == -EAGAIN)
-			return;
-		if (r < 0) {
-			/* An end between frames is how every connection ends. */
-			rpc_conn_fail(conn, r == -ENODATA && conn->head_got == 0 ? 0 : r);
-			return;
-		}
-		if (r == 0)
-			continue;
+	do
+		r = read_some(conn);
+	while (r == 0);
+	if (r > 0)
 		dispatch(conn);
-		if (conn->closed || conn->failed || !(conn->events & EPOLLIN))
-			return;
-		frames++;
-	}
+	else if (r != -EAGAIN)
+		/* An end between frames is how every connection ends. */
+		rpc_conn_fail(conn, r == -ENODATA && conn->head_got == 0 ? 0 : r);
 }
 
 static void on_io(struct source *source, uint32_t events, void *data)

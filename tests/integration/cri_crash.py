@@ -48,21 +48,25 @@ def text_pages(program):
     raise AssertionError(f"{program} has no code")
 
 
-def guest_memory(pid):
-    """The blocks of a monitor's largest mapping that hold something: (address, bytes)."""
-    areas = []
+def large_mappings(pid):
+    """The guest's memory is in the large ones; what it may grow by may be the largest."""
     with open(f"/proc/{pid}/maps") as f:
         for line in f:
             begin, end = (int(x, 16) for x in line.split(" ")[0].split("-"))
-            areas.append((end - begin, begin, end))
-    _, begin, end = max(areas, default=(0, 0, 0))  # none: it is ending
+            if end - begin >= 8 * BLOCK and " rw" in line:
+                yield begin, end
+
+
+def guest_memory(pid):
+    """The blocks of a monitor's memory that hold something: (address, bytes)."""
     with open(f"/proc/{pid}/pagemap", "rb") as pagemap, open(f"/proc/{pid}/mem", "rb", 0) as mem:
-        for address in range(begin, end, BLOCK):
-            pagemap.seek(address // PAGE * 8)
-            entries = pagemap.read(BLOCK // PAGE * 8)
-            if max(entries[7::8], default=0) & 0x80:
-                mem.seek(address)
-                yield address, mem.read(BLOCK)
+        for begin, end in large_mappings(pid):
+            for address in range(begin, end, BLOCK):
+                pagemap.seek(address // PAGE * 8)
+                entries = pagemap.read(BLOCK // PAGE * 8)
+                if max(entries[7::8], default=0) & 0x80:
+                    mem.seek(address)
+                    yield address, mem.read(BLOCK)
 
 
 def spoil_agent(pid, pages=[]):  # pylint: disable=dangerous-default-value  # read once
