@@ -38,6 +38,9 @@ compose_qemu() {
 		smp=$((cpus + 1))
 		args+=" isolcpus=0"
 	fi
+	# Nothing that has to be measured: a machine that boots while others want the processor, too, is several times
+	# wrong then. The clock's frequency is told, the timer is the HPET, which says its own. The ruler's is another.
+	[[ $icount == yes ]] || args+=" tsc_early_khz=$(tsc_khz) nolapic_timer"
 	find_emulator
 	qemu=("${emulator[@]}" -M "q35,sata=off,smbus=off,usb=off,vmport=off${1:+,memory-backend=ram}"
 		-bios bios-microvm.bin -cpu "EPYC-v3,+svm,+npt,-erms,-xsave,-avx,-avx2,-f16c,-fma" -m "$mem" -smp "$smp"
@@ -93,6 +96,19 @@ find_emulator() {
 	modules=$(echo /usr/lib/*/qemu/accel-tcg-x86_64.so)
 	emulator=(env "QEMU_MODULE_DIR=${modules%/*}" "$("$here/emulator" "$installed" "$cache")"
 		-L /usr/share/qemu -L /usr/share/seabios)
+}
+
+# tsc_khz: what the machine's clock counts (see tsc_khz.c); measured once in a boot of the machine underneath.
+tsc_khz() {
+	local file
+	file=$cache/tsc_khz-$(</proc/sys/kernel/random/boot_id)
+	if [[ ! -s $file ]]; then
+		rm -f "$cache"/tsc_khz-*
+		gcc -O1 -Wall -Wextra -Werror -o "$work/tsc_khz" "$here/tsc_khz.c"
+		"$work/tsc_khz" >"$file.$$"
+		mv "$file.$$" "$file"
+	fi
+	cat "$file"
 }
 
 # share TAG DIR MOUNTPOINT ro|rw: a 9p share; without a mount point an unused slot.
