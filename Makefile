@@ -215,9 +215,9 @@ check-vm: all $(helpers) ## the integration suite, in the test host or on usable
 .PHONY: helpers asan-vm
 helpers: $(helpers)
 # A part of the suite whose every program, the guest's agent too, is built with the sanitizers.
-asan-vm: ## the same for sanitizer builds: the agent, sbx run
+asan-vm: ## the same for sanitizer builds: the agent, sbx run, a hostile guest
 	$(MAKE) $(ASAN) all helpers
-	tests/integration/run --asan 12-agent.sh 20-run.sh
+	tests/integration/run --asan 12-agent.sh 20-run.sh 90-hostile.sh
 
 # Static programs: they also run inside.
 bench_tools := $(addprefix $(B)/tests/bench/,timed first rpc)
