@@ -9,7 +9,7 @@ set -u
 . "$here/containerd.sh"
 # shellcheck source-path=SCRIPTDIR source=cri.sh
 . "$here/cri.sh"
-case $size in small) mib=2 ;; *) mib=100 ;; esac
+case $size in full) mib=100 ;; small) mib=2 ;; *) mib=16 ;; esac
 
 check "containerd is up, with an image" start_cri
 cri cri_net "$mib" || failed=1
