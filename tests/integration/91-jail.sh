@@ -175,6 +175,36 @@ if [ "${SBX_HYPERVISOR:-vmm}" = vmm ]; then
 		'[ "$(state_of "$(ours sbx-share)" CapPrm)" = 0000000000000004 ]'
 	"$sbx" rm -f one >/dev/null 2>&1
 fi
+
+# --- the same of an ordinary user, who has /dev/kvm and nothing else, with the programs as they are ---
+
+rm -rf "$work/sbx"
+mkdir "$work/sbx"
+cp -rL "$build/bin" "$build/share" "$work/sbx/"
+(
+	export SBX_ROOT=$work/world HOME=$work/world
+	failed=0
+	users_sbx() { timeout -k 5 100 "${as_user[@]}" "$work/sbx/bin/sbx" "$@" >"$work/out" 2>"$work/err"; }
+	users_sbx run --rm "${driver[@]}" -v "$work/folder:/mnt" -- sh -c 'cat /mnt/file; id -u; exit 7'
+	status=$?
+	check "an ordinary user runs a program, with a folder" '[ $status = 7 ] && out_is "shared
+0"'
+	users_sbx run -d --name one "${driver[@]}" -v "$work/folder:/mnt" -- sleep 1000
+	status=$?
+	share=$(ours sbx-share) vmm=$(ours sbx-vmm)
+	check "its sbx-share is jailed" '[ $status = 0 ] && jailed "$share" && apart "$share" user'
+	if [ "${SBX_HYPERVISOR:-vmm}" = vmm ]; then
+		check "its sbx-vmm is jailed" 'jailed "$vmm" && apart "$vmm" user'
+		for pid in "$share" "$vmm"; do
+			check "$(cat "/proc/$pid/comm") is nobody else and has no capability" \
+				'[ "$(state_of "$pid" Uid | cut -f 1)" = 1000 ] && [ "$(state_of "$pid" CapPrm)" = 0000000000000000 ] &&
+				[ "$(grep -h "^Seccomp:" /proc/$pid/task/*/status | sort -u | wc -l)" = 1 ]'
+		done
+	fi
+	users_sbx rm -f one
+	check "and nothing is left of it" '! leftovers'
+	exit $failed
+) || failed=1
 exec 7>&-
 check "nothing is left" '! leftovers'
 finish
