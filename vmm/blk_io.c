@@ -22,7 +22,7 @@ struct blk_io {
 	struct loop *loop;
 	int done_fd;
 	struct source *done_source;
-	pthread_t thread;
+	struct thread thread;
 	bool started;
 
 	pthread_mutex_t lock; /* of what follows */
@@ -304,6 +304,6 @@ void blk_io_destroy(struct blk_io *io)
 	pthread_cond_signal(&io->work);
 	pthread_mutex_unlock(&io->lock);
 	if (io->started)
-		pthread_join(io->thread, NULL);
+		pthread_join(io->thread.id, NULL);
 	finish(io);
 }

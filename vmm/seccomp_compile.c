@@ -11,8 +11,9 @@
  *	argN == VALUE  |  argN > VALUE  |  argN & MASK == VALUE
  *
  * Several lines of one name: any of them. A value is a number or one of the names below. What no line
- * allows kills the process. A reason that begins with "unseen:" says why the tests never need the rule;
- * every other one they do (94-rules.sh, which has the rules as a table, SECCOMP_RULES).
+ * allows kills the process. The tests need every rule (94-rules.sh, which has them as a table,
+ * SECCOMP_RULES), but for those whose reason begins with "unseen:" and says why they never do; those of
+ * "qemu:" they need beside QEMU alone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,10 +79,13 @@ static const struct {
 	VALUE(S_IFBLK),
 };
 
+/* By whom a rule is needed, as its reason says; tests/integration/rules.h has the same. */
+enum seen { SEEN, SEEN_BESIDE_QEMU, UNSEEN };
+
 struct rule {
 	int nr;
 	char text[96];
-	bool unseen;
+	enum seen seen;
 	struct scmp_arg_cmp conditions[MAX_CONDITIONS];
 	unsigned n;
 };
@@ -145,7 +149,7 @@ static void remember(struct list *list, int nr)
 	list->calls[list->n_calls++] = nr;
 }
 
-static void add_rule(struct list *list, char *text, bool unseen)
+static void add_rule(struct list *list, char *text, enum seen seen)
 {
 	struct rule *rule = &list->rules[list->n_rules];
 	char *name, *word;
@@ -153,7 +157,7 @@ static void add_rule(struct list *list, char *text, bool unseen)
 
 	if (list->n_rules == MAX_RULES || strlen(text) >= sizeof(rule->text))
 		bad(list, "too many rules, or too long a one");
-	rule->unseen = unseen;
+	rule->seen = seen;
 	memcpy(rule->text, text, strlen(text) + 1);
 	name = strsep(&text, " \t");
 	rule->nr = seccomp_syscall_resolve_name(name);
@@ -173,9 +177,15 @@ static void add_rule(struct list *list, char *text, bool unseen)
 	list->n_rules++;
 }
 
+static enum seen seen_by(const char *reason)
+{
+	if (strncmp(reason, "unseen:", strlen("unseen:")) == 0)
+		return UNSEEN;
+	return strncmp(reason, "qemu:", strlen("qemu:")) == 0 ? SEEN_BESIDE_QEMU : SEEN;
+}
+
 static void add_line(struct list *list, char *line)
 {
-	static const char unseen[] = "unseen:";
 	char *reason = strchr(line, '#');
 	size_t n;
 
@@ -189,7 +199,7 @@ static void add_line(struct list *list, char *line)
 	n = strlen(line);
 	while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
 		line[--n] = '\0';
-	add_rule(list, line, strncmp(reason, unseen, strlen(unseen)) == 0);
+	add_rule(list, line, seen_by(reason));
 }
 
 static void add_file(struct list *list, const char *file)
@@ -207,7 +217,7 @@ static void add_file(struct list *list, const char *file)
 /* arg & mask == value, or arg > value. */
 static void print_rule(const struct rule *rule)
 {
-	printf("\t{%d, \"%s\", %d, %u, {", rule->nr, rule->text, rule->unseen, rule->n);
+	printf("\t{%d, \"%s\", %d, %u, {", rule->nr, rule->text, rule->seen, rule->n);
 	for (unsigned i = 0; i < rule->n; i++) {
 		const struct scmp_arg_cmp *c = &rule->conditions[i];
 		bool masked = c->op == SCMP_CMP_MASKED_EQ;

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -235,6 +234,7 @@ struct devices {
 	struct vhost_user *vsock, *fs_front;
 	struct virtio_device *fs;
 	struct names names;
+	struct thread names_thread;
 };
 
 static void devices_finish(struct devices *devices)
@@ -284,11 +284,11 @@ static int create_fs(struct devices *devices, const struct options *options)
 /* Only who serves the names keeps the rights. */
 static int start_threads(struct devices *devices)
 {
-	pthread_t thread;
 	int r = 0;
 
 	if (devices->fs)
-		r = thread_start(&thread, "names", SECCOMP_SHARE, run_names, &devices->names);
+		r = thread_start(&devices->names_thread, "names", SECCOMP_SHARE, run_names,
+				 &devices->names);
 	if (r >= 0)
 		r = jail_drop_capabilities();
 	if (r >= 0 && devices->fs)

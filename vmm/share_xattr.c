@@ -4,7 +4,9 @@
  * owners are the host's, the ones that go with owners: POSIX ACLs and file capabilities. The host
  * keeps its own to itself: labels of its security modules, and trusted.*, which overlayfs obeys.
  */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "vmm/share_internal.h"
@@ -47,7 +49,7 @@ int share_op_setxattr(struct share_call *call)
 	if (req->setxattr.setxattr_flags & FUSE_SETXATTR_ACL_KILL_SGID) {
 		struct stat st;
 
-		if (stat(path, &st) == 0 && st.st_mode & S_ISGID)
+		if (fstatat(AT_FDCWD, path, &st, 0) == 0 && st.st_mode & S_ISGID)
 			return chmod(path, st.st_mode & 07777 & ~(mode_t)S_ISGID) < 0 ? -errno : 0;
 	}
 	return 0;

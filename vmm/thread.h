@@ -7,13 +7,25 @@
 
 #include "vmm/seccomp.h"
 
+/* Stays where it is until its thread has been joined, by id. */
+struct thread {
+	pthread_t id;
+	char name[16];
+	enum seccomp_list list;
+	void *(*run)(void *data);
+	void *data;
+};
+
 /*
  * Starts run(data) on a thread with every signal blocked: the main thread's loop is where signals are
  * dealt with. It is confined to list before it runs. Its stack is small, so that no huge page lies
  * behind it; a signal handler's frame and a few buffers fit. name is what the system shows.
- * Returns 0 or -errno.
+ *
+ * vCPUs and workers use no heap, neither to take nor to give back: the C library would keep a part of
+ * it for the thread, return that as the thread ends, and need system calls for memory that the lists
+ * do not have. Returns 0 or -errno.
  */
-int thread_start(pthread_t *ret, const char *name, enum seccomp_list list, void *(*run)(void *data),
-		 void *data);
+int thread_start(struct thread *thread, const char *name, enum seccomp_list list,
+		 void *(*run)(void *data), void *data);
 
 #endif

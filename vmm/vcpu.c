@@ -32,7 +32,6 @@
 #include <sys/mman.h>
 
 #include "common/loop.h"
-#include "vmm/thread.h"
 #include "vmm/vm.h"
 #include "vmm/x86_cpu.h"
 
@@ -97,15 +96,20 @@ static bool park(struct vcpu *vcpu)
 	return want == WANT_RUN;
 }
 
-static void *vcpu_main(void *data)
+static void mask_kick(int how)
 {
-	struct vcpu *vcpu = data;
 	sigset_t kick;
 
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	pthread_sigmask(how, &kick, NULL);
+}
 
+static void *vcpu_main(void *data)
+{
+	struct vcpu *vcpu = data;
+
+	mask_kick(SIG_UNBLOCK);
 	for (;;) {
 		set_immediate_exit(vcpu, 0);
 		if ((atomic_load(&vcpu->set->want) != WANT_RUN || vm_ended(vcpu->set->vm)) &&
@@ -126,6 +130,8 @@ int vcpus_start(struct vcpus *vcpus, struct err *err)
 	int r = 0;
 
 	sigaction(KICK_SIGNAL, &action, NULL);
+	/* Who kicks the process instead of a vCPU must not meet the loop, whose list ends no handler. */
+	mask_kick(SIG_BLOCK);
 	/* n_started must be final before a thread may compare with it. */
 	pthread_mutex_lock(&vcpus->lock);
 	for (unsigned i = 0; i < vcpus->n && !r; i++) {
@@ -150,7 +156,7 @@ static void want(struct vcpus *vcpus, enum want want)
 	pthread_mutex_unlock(&vcpus->lock);
 	for (unsigned i = 0; i < vcpus->n_started; i++) {
 		set_immediate_exit(&vcpus->vcpus[i], 1);
-		pthread_kill(vcpus->vcpus[i].thread, KICK_SIGNAL);
+		pthread_kill(vcpus->vcpus[i].thread.id, KICK_SIGNAL);
 	}
 	if (!vcpus->n_started)
 		tell_settled(vcpus);
@@ -257,7 +263,7 @@ void vcpus_destroy(struct vcpus *vcpus)
 	if (!vcpus)
 		return;
 	for (unsigned i = 0; i < vcpus->n_started; i++)
-		pthread_join(vcpus->vcpus[i].thread, NULL);
+		pthread_join(vcpus->vcpus[i].thread.id, NULL);
 	for (unsigned i = 0; i < VCPU_MAX; i++) {
 		struct vcpu *vcpu = &vcpus->vcpus[i];
 

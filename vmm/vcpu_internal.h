@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "vmm/thread.h"
 #include "vmm/vcpu.h"
 
 struct source;
@@ -19,7 +20,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	size_t run_size;
-	pthread_t thread;
+	struct thread thread;
 	atomic_uint_least64_t exits[VCPU_EXIT_KINDS]; /* written by its thread only */
 };
 

@@ -19,7 +19,7 @@ struct workers {
 	struct loop *loop;
 	char name[16];
 	unsigned n, n_threads;
-	pthread_t threads[WORKERS_MAX];
+	struct thread threads[WORKERS_MAX];
 	int done_fd;
 	struct source *done_source;
 	pthread_mutex_t lock; /* over all below */
@@ -181,6 +181,6 @@ void workers_destroy(struct workers *workers)
 	pthread_cond_broadcast(&workers->work);
 	pthread_mutex_unlock(&workers->lock);
 	for (unsigned i = 0; i < workers->n_threads; i++)
-		pthread_join(workers->threads[i], NULL);
+		pthread_join(workers->threads[i].id, NULL);
 	finish(workers);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * host_rules FILE LIST... - what the counted programs (counted.c) have left in FILE, which is made where it
- * is not there. A line a rule of each named list: "hit N LIST: RULE", "unseen LIST: RULE" where its reason
- * tells why, "idle LIST: RULE" where nothing does; and "unlisted LIST: NUMBER".
+ * is not there. A line a rule of each named list: "hit N LIST: RULE"; where it let nothing through "unseen
+ * LIST: RULE" or "qemu LIST: RULE", as its reason says (seccomp_compile.c), or "idle LIST: RULE"; and
+ * "unlisted LIST: NUMBER".
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,6 +16,11 @@
 
 static void show(const struct rule_counts *counts, enum seccomp_list list)
 {
+	static const char *const words[] = {
+		[RULE_SEEN] = "idle",
+		[RULE_SEEN_BESIDE_QEMU] = "qemu",
+		[RULE_UNSEEN] = "unseen",
+	};
 	const struct rule_list *rules = &rule_lists[list];
 
 	for (unsigned i = 0; i < rules->n; i++) {
@@ -23,10 +29,9 @@ static void show(const struct rule_counts *counts, enum seccomp_list list)
 
 		if (n)
 			printf("hit %" PRIu64 " %s: %s%s\n", n, rules->name, rule->text,
-			       rule->unseen ? " (unseen, it says)" : "");
+			       rule->seen == RULE_UNSEEN ? " (unseen, it says)" : "");
 		else
-			printf("%s %s: %s\n", rule->unseen ? "unseen" : "idle", rules->name,
-			       rule->text);
+			printf("%s %s: %s\n", words[rule->seen], rules->name, rule->text);
 	}
 	if (counts->unlisted[list])
 		printf("unlisted %s: %" PRIu64 "\n", rules->name, counts->unlisted[list] - 1);

@@ -24,7 +24,7 @@ struct seccomp_condition {
 struct seccomp_rule {
 	int nr;
 	const char *text;
-	bool unseen; /* its reason says why no test needs it */
+	enum { RULE_SEEN, RULE_SEEN_BESIDE_QEMU, RULE_UNSEEN } seen; /* as its reason says */
 	unsigned n;
 	struct seccomp_condition conditions[6];
 };
