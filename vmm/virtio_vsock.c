@@ -140,10 +140,12 @@ static void serve_tx(struct vsock *vsock)
 	do
 		r = receive_some(vsock, TX_PER_TURN);
 	while (!r && vsock_mux_can_receive(vsock->mux) && virtq_enable_notify(vq));
-	if (r < 0)
+	if (r < 0) {
+		release(vsock);
 		virtio_fail(&vsock->dev, "broken packet from the guest");
-	else if (r)
+	} else if (r) {
 		source_defer(vsock->turn);
+	}
 	virtio_notify_used(&vsock->dev, QUEUE_TX);
 }
 
