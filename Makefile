@@ -220,15 +220,17 @@ asan-vm: ## the same for sanitizer builds: the agent, sbx run, a hostile guest
 	tests/integration/run --asan 12-agent.sh 20-run.sh 90-hostile.sh
 
 # Static programs: they also run inside.
-bench_tools := $(addprefix $(B)/tests/bench/,timed first rpc)
-$(B)/tests/bench/rpc: $(B)/obj/tests/bench/rpc.o $(B)/libshim.a $(base)
+bench_tools := $(addprefix $(B)/tests/bench/,timed first files rpc stages) $(B)/tests/host_owner
+$(B)/tests/bench/rpc $(B)/tests/bench/stages: $(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshim.a $(base)
 	$(link) $(STATIC) $(LIBS_shim)
 $(B)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
-.PHONY: bench
-bench: all $(bench_tools) ## what it costs, beside runc, crun and QEMU, in virtual time
+.PHONY: bench bench-wall
+bench: all $(bench_tools) ## what it costs, beside runc, crun, runsc and QEMU, in virtual time
 	tests/bench/run
+bench-wall: all $(bench_tools) ## the same in this machine's time, where it has KVM
+	@tests/bench/run --wall
 .PHONY: bench-short bench-accept
 bench-short: all $(bench_tools) ## a few of these figures, and no worse than those in the tree
 	tests/bench/gate
