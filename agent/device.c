@@ -125,6 +125,9 @@ static int make_device(int root_fd, const struct op *op)
 	if (mknodat(dir, name, op->device.mode, number) < 0) {
 		if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return -errno;
+		/* The place for a bound one, which the last container on this folder of the host's has left. */
+		if (S_ISREG(st.st_mode) && st.st_size == 0)
+			return -EPERM;
 		return (st.st_mode & S_IFMT) == (op->device.mode & S_IFMT) &&
 				       (S_ISFIFO(st.st_mode) || st.st_rdev == number)
 			       ? 0

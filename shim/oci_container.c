@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/io.h"
@@ -98,13 +100,17 @@ const char *oci_container_status(const struct oci_container *container)
 /* It hears of the end as we do; where it does not, it is not to outlive the container. */
 static void end_standin(const struct oci_record *record)
 {
-	for (int ms = 0; oci_standin_is_alive(record); ms += 10) {
-		if (ms == STANDIN_WAIT_MS)
-			kill(record->pid, SIGKILL);
-		if (ms == 2 * STANDIN_WAIT_MS)
-			break;
-		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, record->pid, 0), .events = POLLIN};
+
+	/* Of its number since before it was asked for: it cannot be another's meanwhile. */
+	if (end.fd >= 0 && oci_standin_is_alive(record) && poll(&end, 1, STANDIN_WAIT_MS) == 0) {
+		syscall(SYS_pidfd_send_signal, end.fd, SIGKILL, NULL, 0);
+		poll(&end, 1, STANDIN_WAIT_MS);
 	}
+	/* Ours, where we are the container's `run`. */
+	if (end.fd >= 0)
+		waitid(P_PIDFD, (id_t)end.fd, &(siginfo_t){0}, WEXITED | WNOHANG);
+	close_fd(&end.fd);
 }
 
 int oci_container_delete(const struct oci *oci, struct oci_container *container, struct err *err)

@@ -99,6 +99,13 @@ echo mine >"$work/volume/owned" && chown 3:4 "$work/volume/owned"
 # Its root may not make them there.
 mkdir "$work/rootfs"/{plain,mapped,own}
 map='{containerID: 0, hostID: 1000, size: 100}'
+# Without a tmpfs on /dev the usual devices are bound onto files of the root, which stay.
+bundle bare 'echo x >/dev/null && head -c 1 /dev/zero | wc -c' '.mounts |= map(select(.destination == "/proc"))'
+for n in 1 2; do
+	o run -b "$b" "bare$n"
+	check "devices without a /dev of its own: container $n on this root" '[ $status = 0 ] && out_is 1'
+done
+
 bundle idmap 'stat -c "%n %u:%g" /plain/owned /mapped/owned /own/owned; echo new >/mapped/new; stat -c "%u:%g" /mapped/new; cat /own/owned' \
 	'.linux.namespaces += [{type: "user"}] | .linux.uidMappings = ['"$map"'] | .linux.gidMappings = ['"$map"'] | .mounts += [
 	{destination: "/plain", type: "bind", source: "'"$work/volume"'", options: ["bind"]},

@@ -23,7 +23,8 @@ def limited(test):
             late.append(True)
             raise TimeoutError(f"not done within {SECONDS} s")
 
-            signal.alarm(SECONDS)
+        signal.signal(signal.SIGALRM, hung)
+        signal.alarm(SECONDS)
         try:
             result = test()
         finally:
