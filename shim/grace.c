@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,7 +75,5 @@ void grace_begin(void)
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	pthread_create(&thread, &attr, take_lock, NULL);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	/* Else, with one CPU, it would begin when we have nothing more to do. */
-	sched_yield();
 	pthread_attr_destroy(&attr);
 }
