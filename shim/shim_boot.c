@@ -291,11 +291,14 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 		r = write_address(pod->dirfd, address, err);
 	if (r == 0 && pod)
 		r = open_log(pod, flags, &log_fd, err);
+	pid = r == 0 && pod ? fork() : 1;
+	if (pid < 0)
+		r = err_set_errno(err, errno, "cannot fork");
+	/* Of what has failed nothing is left; a pod's directory is the next start's to remove. */
+	if (r < 0 && listen_fd >= 0)
+		pod_socket_remove(flags->namespace, flags->id);
 	if (r < 0)
 		return r;
-	pid = pod ? fork() : 1;
-	if (pid < 0)
-		return err_set_errno(err, errno, "cannot fork");
 	if (pid == 0) {
 		*ret_daemon = true;
 		if (!chosen)
