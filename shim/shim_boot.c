@@ -9,7 +9,8 @@
  * The socket lies in RUN/s under a hash of the pod's name. One that is there already is alive, and
  * then it is the answer, or left by a dead shim, and then it is replaced. That is how the containers
  * of a pod find its shim: containerd runs start for each of them, and the bundle's annotations say
- * which pod it is (group.h).
+ * which pod it is (group.h). No socket is without the pod's directory, by whose lock the next start sees
+ * that we were killed half-way, and removes both.
  */
 #include "shim/shim_boot.h"
 
@@ -94,9 +95,8 @@ static int open_pod(const struct shim_flags *flags, struct pod_dir **ret, struct
 	return 0;
 }
 
-/* 1: a live shim is there already. */
-static int bind_socket(const struct shim_flags *flags, int *ret_fd, char **ret_address,
-		       struct err *err)
+/* Where a pod's shim listens, or will. 1: one lives there already. */
+static int find_address(const struct shim_flags *flags, char **ret_address, struct err *err)
 {
 	_cleanup_close_ int dirfd = -1, probe = -1;
 	_cleanup_free_ char *dir = NULL;
@@ -108,16 +108,24 @@ static int bind_socket(const struct shim_flags *flags, int *ret_fd, char **ret_a
 	pod_socket_name(flags->namespace, flags->id, name);
 	if (asprintf(ret_address, "unix://%s/%s", dir, name) < 0)
 		return err_set(err, ENOMEM, "out of memory");
+	r = sock_connect_at(dirfd, name, &probe);
+	/* One whose queue is full lives, too. */
+	return r != -ECONNREFUSED && r != -ENOENT;
+}
+
+/* The pod is ours: who listened there before is dead. */
+static int bind_socket(const struct shim_flags *flags, int *ret_fd, struct err *err)
+{
+	_cleanup_close_ int dirfd = -1;
+	char name[33];
+	int r = pod_socket_dir(&dirfd, NULL, err);
+
+	if (r < 0)
+		return r;
+	pod_socket_name(flags->namespace, flags->id, name);
+	unlinkat(dirfd, name, 0);
 	r = sock_listen_at(dirfd, name, 64, ret_fd);
-	if (r == -EADDRINUSE) {
-		r = sock_connect_at(dirfd, name, &probe);
-		/* One whose queue is full lives, too. */
-		if (r != -ECONNREFUSED && r != -ENOENT)
-			return 1;
-		unlinkat(dirfd, name, 0);
-		r = sock_listen_at(dirfd, name, 64, ret_fd);
-	}
-	return r < 0 ? err_set_errno(err, -r, "%s/%s", dir, name) : 0;
+	return r < 0 ? err_set_errno(err, -r, "the pod's socket") : 0;
 }
 
 static int write_address(int dirfd, const char *address, struct err *err)
@@ -278,12 +286,13 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 	if (r == 0 && !chosen)
 		pod_dir_remove_dead(flags->namespace, NULL);
 	if (r == 0)
-		r = bind_socket(flags, &listen_fd, &address, err);
+		r = find_address(flags, &address, err);
 	if (!address)
 		return r;
-	/* At once, so that no socket is without a directory that leads whoever cleans up to it. */
 	if (r == 0)
 		r = open_pod(flags, &pod, err);
+	if (r == 0 && pod)
+		r = bind_socket(flags, &listen_fd, err);
 	/* The bundle is our working directory; it gets the address that containerd reads back. */
 	if (r >= 0 && !chosen)
 		r = write_address(AT_FDCWD, address, err) < 0 ? -EIO : r;
@@ -294,9 +303,9 @@ int shim_start(const struct shim_flags *as_given, bool *ret_daemon, struct err *
 	pid = r == 0 && pod ? fork() : 1;
 	if (pid < 0)
 		r = err_set_errno(err, errno, "cannot fork");
-	/* Of what has failed nothing is left; a pod's directory is the next start's to remove. */
-	if (r < 0 && listen_fd >= 0)
-		pod_socket_remove(flags->namespace, flags->id);
+	/* A chosen pod is its chooser's to remove. */
+	if (r < 0 && pod && !chosen)
+		pod_dir_remove(pod, NULL);
 	if (r < 0)
 		return r;
 	if (pid == 0) {
