@@ -33,7 +33,6 @@
 #include "common/strbuf.h"
 #include "shim/bootstrap.h"
 #include "shim/container.h"
-#include "shim/grace.h"
 #include "shim/group.h"
 #include "shim/pod_dir.h"
 #include "shim/pod_socket.h"
@@ -180,7 +179,6 @@ static int run_daemon(struct pod_dir *pod, int listen_fd, int client_fd, int log
 		log_error("cannot become a daemon: %s", strerror(-r));
 		return 125;
 	}
-	grace_begin();
 	return shim_serve(pod, listen_fd, client_fd, log_fd);
 }
 
