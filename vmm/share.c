@@ -133,7 +133,7 @@ int share_add_root(struct share *share, const struct share_root_config *config, 
 {
 	_cleanup_close_ int owned = fd;
 	struct share_name *name;
-	struct stat st;
+	struct stat st = {0};
 	int r = check_root(share, config, fd, &st, err);
 
 	if (r < 0)
