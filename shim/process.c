@@ -41,15 +41,10 @@ static void reply(const struct process *process, struct rpc_call *call)
 	rpc_reply(call, &response.base);
 }
 
-static void stop(struct process *process)
+static void answer_waiters(struct process *process)
 {
 	struct list *it, *tmp;
 
-	if (process->state == PROCESS_STOPPED)
-		return;
-	process->state = PROCESS_STOPPED;
-	source_arm(process->drop, 0);
-	container_process_stopped(process);
 	list_for_each_safe (it, tmp, &process->waiters) {
 		struct waiter *waiter = list_entry(it, struct waiter, link);
 
@@ -57,6 +52,16 @@ static void stop(struct process *process)
 		reply(process, waiter->call);
 		free(waiter);
 	}
+}
+
+static void stop(struct process *process)
+{
+	if (process->state == PROCESS_STOPPED)
+		return;
+	process->state = PROCESS_STOPPED;
+	source_arm(process->drop, 0);
+	container_process_stopped(process);
+	answer_waiters(process);
 	container_process_settled(process);
 }
 
@@ -200,6 +205,8 @@ int process_init(struct process *process, struct container *container, const cha
 
 void process_finish(struct process *process)
 {
+	/* Of an exec that is deleted without having run: as its deletion is answered. */
+	answer_waiters(process);
 	list_remove(&process->link);
 	source_remove(process->drop);
 	stdio_destroy(process->stdio);

@@ -91,6 +91,16 @@ void task_forward(struct shim *shim, struct rpc_call *call, const char *method,
 
 /* --- the life of a process -------------------------------------------------------------------- */
 
+/* One whose container has ended will never run: whoever waits for it hears so. */
+static void refuse_exec(struct process *process, struct rpc_call *call)
+{
+	task_fail(call, EBUSY, "the container does not run");
+	if (process->container->init.state != PROCESS_STOPPED)
+		return;
+	process->never_ran = true;
+	process_end(process, 126);
+}
+
 static void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Task__StartRequest *req = (const Task__StartRequest *)msg;
@@ -101,7 +111,7 @@ static void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, voi
 	if (process->state != PROCESS_CREATED)
 		task_fail(call, EBUSY, "the process has been started already");
 	else if (req->exec_id[0] && process->container->init.state != PROCESS_RUNNING)
-		task_fail(call, EBUSY, "the container does not run");
+		refuse_exec(process, call);
 	else
 		container_start_process(process, call);
 }
