@@ -156,9 +156,10 @@ int cli_run(int argc, char **argv)
 		run_options_help();
 		return 0;
 	}
-	grace_begin();
-	if (r == 0)
+	if (r == 0) {
+		grace_begin();
 		r = run(&what, begin_ns, &err);
+	}
 	image_finish(&what.image);
 	pod_dir_free(what.pod);
 	return r < 0 ? cli_fail("run", &err) : r;

@@ -5,7 +5,7 @@
 
 /*
  * Call it some milliseconds before a VM is made or ended. Returns at once; has no effect that anybody
- * could notice but the time that KVM takes, and none at all where we may not write to our own cgroup.
+ * could notice but the time that KVM takes, and none at all where we are not root.
  */
 void grace_begin(void);
 

@@ -224,7 +224,8 @@ static void tear_down(struct shim *shim)
 	struct err gone = ERR_INIT;
 	struct list *it, *tmp;
 
-	grace_begin();
+	if (shim->sandbox.hv)
+		grace_begin();
 	err_set(&gone, EPIPE, "the sandbox was torn down");
 	if (shim->record.status != RECORD_STOPPED && !shim->record.error)
 		shim->record.error = shim->sandbox.why.code ? shim->sandbox.why.msg : gone.msg;
