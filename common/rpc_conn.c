@@ -21,7 +21,9 @@
 #include "common/rpc_internal.h"
 #include "ttrpc.pb-c.h"
 
-#define BUDGET_MIN (64u << 10)
+/* Of one connection in a turn, however long its frame is; epoll tells of the rest. */
+#define READS_PER_TURN 64
+#define BUDGET_MIN     (64u << 10)
 
 struct frame {
 	struct list link;
@@ -249,14 +251,13 @@ static int read_some(struct rpc_conn *conn)
  */
 static void on_readable(struct rpc_conn *conn)
 {
-	int r;
+	int r = 0;
 
-	do
+	for (int reads = 0; r == 0 && reads < READS_PER_TURN; reads++)
 		r = read_some(conn);
-	while (r == 0);
 	if (r > 0)
 		dispatch(conn);
-	else if (r != -EAGAIN)
+	else if (r < 0 && r != -EAGAIN)
 		/* An end between frames is how every connection ends. */
 		rpc_conn_fail(conn, r == -ENODATA && conn->head_got == 0 ? 0 : r);
 }
