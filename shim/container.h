@@ -98,6 +98,8 @@ void container_end_orphan(struct container *container);
 /* The process pid of the host has gone: whatever it stood for ends. */
 void container_end_orphans(struct shim *shim, pid_t pid);
 
+/* Reads config.json into spec, guest_spec and what else follows from it alone. */
+int container_read_bundle(struct container *container, struct err *err);
 /* Says what of the spec has no effect (JSON_FIELD_NOTED). */
 void container_log_notes(const struct spec *spec);
 

@@ -102,7 +102,7 @@ static void end_standin(const struct oci_record *record)
 {
 	struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, record->pid, 0), .events = POLLIN};
 
-	/* Of its number since before it was asked for: it cannot be another's meanwhile. */
+	/* It still was the stand-in's number with the descriptor open, so that is the stand-in's, too. */
 	if (end.fd >= 0 && oci_standin_is_alive(record) && poll(&end, 1, STANDIN_WAIT_MS) == 0) {
 		syscall(SYS_pidfd_send_signal, end.fd, SIGKILL, NULL, 0);
 		poll(&end, 1, STANDIN_WAIT_MS);
