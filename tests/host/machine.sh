@@ -132,7 +132,7 @@ write_job() {
 warm_state() {
 	local key
 	find_emulator
-	key=$(echo "$initrd $mem $cpus $profile ${emulator[*]} $(qemu-system-x86_64 --version) $(</proc/sys/kernel/random/boot_id)" | key_of)
+	key=$(echo "$initrd $mem $cpus $profile ${emulator[*]} $(qemu-system-x86_64 --version) $(</proc/sys/kernel/random/boot_id) $(<"$here/machine.sh")" | key_of)
 	warm=$host/warm-$key
 	touch -c "$warm"
 	[[ -d $warm ]] && return
