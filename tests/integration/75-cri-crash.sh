@@ -11,7 +11,5 @@ set -u
 . "$here/cri.sh"
 case $size in full) rounds=500 ;; small) rounds=4 ;; *) rounds=20 ;; esac
 
-check "containerd is up, with an image" start_cri
-cri cri_crash "${SBX_ROUNDS:-$rounds}" "${SBX_SEED:-1}" containerd containerd-shim || failed=1
-[ "$failed" = 0 ] || tail -n 30 "$dir/log" | sed 's/^/# /'
+cri cri_crash "${SBX_ROUNDS:-$rounds}" "${SBX_SEED:-1}" containerd containerd-shim
 finish

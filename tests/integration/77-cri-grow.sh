@@ -16,7 +16,5 @@ cat >>"$dir/config.toml" <<EOF
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.sbx.options]
 ConfigPath = "$dir/sbx.conf"
 EOF
-check "containerd is up, with an image" start_cri
-cri cri_grow || failed=1
-[ "$failed" = 0 ] || tail -n 30 "$dir/log" | sed 's/^/# /'
+cri cri_grow
 finish

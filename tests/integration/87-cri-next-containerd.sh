@@ -12,8 +12,7 @@ export PATH=$build/tests/next-containerd/usr/bin:$PATH
 . "$here/cri.sh"
 
 check "it is 2.x" '[ "$(containerd --version | sed "s/.* \([0-9]*\)\..*/\1/")" -ge 2 ]'
-check "containerd is up, with an image" start_cri
-cri cri_cases || failed=1
+cri cri_cases
 rm -rf "$dir/oci" "$dir/bundle"
 import_image
 c --rm "$image" one sh -c 'echo hello; exit 7'
@@ -25,5 +24,4 @@ check "ctr task exec" '[ $status = 3 ] && out_is in'
 check "ctr task kill" 'timeout 60 ctr task kill -s SIGKILL two && await 20 "ctr task list | grep -q two.*STOPPED"'
 check "ctr task rm" 'timeout 60 ctr task rm two; ! ctr task list | grep -q two'
 check "nothing is left" 'await 20 nothing'
-[ "$failed" = 0 ] || tail -n 30 "$dir/log" | sed 's/^/# /'
 finish

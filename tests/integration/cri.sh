@@ -3,7 +3,7 @@
 # containerd's CRI with pods on a bridge of the CNI's own plugin. To be sourced after containerd.sh, in a
 # network and a mount namespace of the script's own: nothing of the host's network is touched.
 #
-#   cri PROGRAM ARGS...  runs PROGRAM.py (cri_pod.py says how) against it
+#   cri PROGRAM ARGS...  starts it and has PROGRAM.py (cri_pod.py says how) judge it; leaves $failed
 
 mkdir -p /run/netns && mount -t tmpfs netns /run/netns
 ip link set lo up
@@ -42,7 +42,9 @@ start_cri() {
 cri() {
 	local program=$1
 	shift
-	python3 -B "$here/$program.py" "$dir/containerd.sock" "$build/tests/cri.desc" "$dir" "$image" 10.77.0.1 "$@"
+	check "containerd is up, with an image" start_cri
+	python3 -B "$here/$program.py" "$dir/containerd.sock" "$build/tests/cri.desc" "$dir" "$image" 10.77.0.1 "$@" || failed=1
+	[ "$failed" = 0 ] || tail -n 30 "$dir/log" | sed 's/^/# /'
 }
 # A case may have started another containerd.
 trap 'pkill -9 -x containerd; pkill -9 -x containerd-shim; rm -rf "$work"' EXIT
