@@ -125,6 +125,9 @@ static int make_device(int root_fd, const struct op *op)
 	if (mknodat(dir, name, op->device.mode, number) < 0) {
 		if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return -errno;
+		/* The place for a bound one, which the last container on this folder of the host's has left. */
+		if (S_ISREG(st.st_mode) && st.st_size == 0)
+			return -EPERM;
 		return (st.st_mode & S_IFMT) == (op->device.mode & S_IFMT) &&
 				       (S_ISFIFO(st.st_mode) || st.st_rdev == number)
 			       ? 0
@@ -138,11 +141,7 @@ static int make_device(int root_fd, const struct op *op)
 int device_make(const struct plan *plan, int root_fd, const struct op *op)
 {
 	bool bound = is_device(op) && has_userns(plan);
-	int r = bound ? -EPERM : make_device(root_fd, op), other;
+	int r = bound ? -EPERM : make_device(root_fd, op);
 
-	if (!is_device(op) || (r != -EPERM && r != -EEXIST))
-		return r;
-	/* What is in its way may be the file that the last container on this folder of the host's left. */
-	other = bind_device(root_fd, plan, op);
-	return r == -EEXIST && other == -ENOENT ? r : other;
+	return r == -EPERM && is_device(op) ? bind_device(root_fd, plan, op) : r;
 }
