@@ -111,7 +111,7 @@ transfer() { # POD ADDRESS WHAT [OPTION...]
 		'[ $status = 0 ] && out_has "$sum"'
 	kill %% 2>/dev/null
 	wait %% 2>/dev/null
-	socat -u "$(listener "$address" 7002)" - | md5sum >"$work/got" &
+	timeout -k 5 125 socat -u "$(listener "$address" 7002)" - | md5sum >"$work/got" &
 	begin=$(date +%s%N)
 	timeout -k 5 120 "$sbx" run --rm "${driver[@]}" "$@" -i --network "ns:/run/netns/$pod" -- nc "$address" 7002 \
 		<"$work/blob" >"$work/out" 2>"$work/err"
