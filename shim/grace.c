@@ -4,7 +4,8 @@
  * the VM is made and out of it when it ends. Who moves a process takes a lock over all forks of the
  * machine; the first who takes it after a while waits for a grace period of RCU, some 10 ms, and who
  * comes within the next one does not. So we take it ahead, on a thread, while there are other things to
- * do: we ask the root cgroup (v2) for a process that cannot be. The kernel takes the lock, finds none,
+ * do: before a VM is made, when its guest is ready (a program may be done within milliseconds), and when it is
+ * about to be ended. We ask the root cgroup (v2) for a process that cannot be. The kernel takes the lock, finds none,
  * and has moved nobody. Where we may not ask KVM waits, as it would have.
  */
 #include "shim/grace.h"

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@
 #include "vmm.pb-c.h"
 
 #define CONTROL_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS     500
 #define MAX_STAGES         64
 #define UID_BASE           0x70000000u /* systemd's containers end just below */
 
@@ -70,14 +72,29 @@ void vmm_stop(struct hypervisor *hv)
 		syscall(SYS_pidfd_send_signal, vmm->pidfd, SIGKILL, NULL, 0);
 }
 
+/*
+ * It is asked first. A process that is killed leaves its namespaces before KVM ends its VM, and the kernel
+ * ends a network namespace and a VM with one rcu_barrier each, one after the other.
+ */
+static void end_monitor(struct vmm *vmm)
+{
+	struct pollfd ended = {.fd = vmm->pidfd, .events = POLLIN};
+	char how[64];
+
+	if (vmm->hv.pid <= 0)
+		return;
+	syscall(SYS_pidfd_send_signal, vmm->pidfd, SIGTERM, NULL, 0);
+	if (poll(&ended, 1, END_TIMEOUT_MS) != 1)
+		vmm_stop(&vmm->hv);
+	spawn_reap(vmm->pidfd, how, sizeof(how));
+}
+
 static void vmm_destroy(struct hypervisor *hv)
 {
 	struct vmm *vmm = vmm_of(hv);
 	char how[64];
 
-	vmm_stop(hv);
-	if (hv->pid > 0)
-		spawn_reap(vmm->pidfd, how, sizeof(how));
+	end_monitor(vmm);
 	if (vmm->share_pid > 0) {
 		syscall(SYS_pidfd_send_signal, vmm->share_pidfd, SIGKILL, NULL, 0);
 		spawn_reap(vmm->share_pidfd, how, sizeof(how));
