@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "common/slots.h"
 #include "vmm/blk_io.h"
@@ -50,14 +49,9 @@ struct devices {
 	struct device devices[DEVICE_MAX];
 };
 
-/* A line that cannot be routed would leave its device mute: the VM is of no use. */
-static void on_route(unsigned pin, const struct ioapic_message *message, void *data)
+static void on_message(unsigned pin, const struct ioapic_message *message, void *data)
 {
-	struct vm *vm = data;
-	int r = vm_set_route(vm, pin, message);
-
-	if (r < 0)
-		vm_end(vm, VM_END_FAILED, "interrupt line %u: %s", pin, strerrordesc_np(-r));
+	vm_set_message(data, pin, message);
 }
 
 /* With no more pins than lines: a kernel saves and restores each. */
@@ -67,7 +61,7 @@ static int create_ioapic(struct devices *devices)
 	struct vm *vm = devices->vm;
 	int r;
 
-	r = ioapic_create(32 - (unsigned)__builtin_clz(lines), on_route, vm, &devices->ioapic);
+	r = ioapic_create(32 - (unsigned)__builtin_clz(lines), on_message, vm, &devices->ioapic);
 	if (r < 0)
 		return r;
 	return bus_add(&vm->mmio, X86_IOAPIC_GPA, IOAPIC_SIZE, &ioapic_ops, devices->ioapic);
@@ -75,16 +69,10 @@ static int create_ioapic(struct devices *devices)
 
 static int create_serial(struct devices *devices)
 {
-	_cleanup_close_ int irq = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct vm *vm = devices->vm;
-	int r;
+	const struct irq irq = vm_irq(vm, DEVICE_SERIAL_GSI);
+	int r = serial_create(devices->config->console, &irq, &devices->serial);
 
-	if (irq < 0)
-		return -errno;
-	r = vm_add_irqfd(vm, DEVICE_SERIAL_GSI, irq);
-	if (r < 0)
-		return r;
-	r = serial_create(devices->config->console, TAKE_FD(irq), &devices->serial);
 	if (r < 0)
 		return r;
 	r = bus_add(&vm->pio, DEVICE_SERIAL_PORT, SERIAL_PORTS, &serial_ops, devices->serial);

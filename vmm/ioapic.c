@@ -47,8 +47,8 @@
 #define PIN_WRITABLE 0xff0000000001afffull
 
 /* Intel SDM 3, 11.11: message signalled interrupts. */
-#define MSI_ADDRESS       0xfee00000ull
-#define MSI_ADDRESS_LOGIC (1ull << 2)
+#define MSI_ADDRESS       0xfee00000u
+#define MSI_ADDRESS_LOGIC (1u << 2)
 #define MSI_DEST_SHIFT    12
 
 struct ioapic {
@@ -93,7 +93,7 @@ static struct ioapic_message message_of(uint64_t pin)
 	if (pin & PIN_MASKED)
 		return message;
 	message.enabled = true;
-	message.address = MSI_ADDRESS | PIN_DEST(pin) << MSI_DEST_SHIFT |
+	message.address = MSI_ADDRESS | (uint32_t)PIN_DEST(pin) << MSI_DEST_SHIFT |
 			  (pin & PIN_LOGICAL ? MSI_ADDRESS_LOGIC : 0);
 	message.data = (uint32_t)(pin & (PIN_VECTOR | PIN_DELIVERY));
 	return message;

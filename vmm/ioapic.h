@@ -2,7 +2,7 @@
 /*
  * The I/O APIC (Intel 82093AA), as far as edge-triggered lines need it: a register file that says
  * to which message each line's interrupt is turned. Who raises a line never comes here; a change of a
- * line's message is told to a callback, which has KVM send that message instead.
+ * line's message is told to a callback, and that message is what KVM sends (vm.h).
  *
  * KVM's own would have 24 pins and the PIC beside it, and a kernel writes and reads each of them several
  * times at its boot: 626 exits. This one has the pins that there are lines for, and comes without a PIC.
@@ -24,8 +24,7 @@ struct ioapic;
 /* What an interrupt becomes: a write of data to address. Nothing where the line is masked. */
 struct ioapic_message {
 	bool enabled;
-	uint64_t address;
-	uint32_t data;
+	uint32_t address, data;
 };
 
 /* Called on the vCPU's thread that wrote, one call at a time. */

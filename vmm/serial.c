@@ -29,7 +29,7 @@
 struct serial {
 	pthread_mutex_t lock;
 	struct serial_sink sink;
-	int irq_fd;
+	struct irq irq;
 	uint8_t ier, lcr, mcr, scr, dll, dlm;
 	bool fifo;
 	bool thre_pending;
@@ -37,17 +37,15 @@ struct serial {
 	char line[SERIAL_LINE];
 };
 
-int serial_create(const struct serial_sink *sink, int irq_fd, struct serial **ret)
+int serial_create(const struct serial_sink *sink, const struct irq *irq, struct serial **ret)
 {
 	struct serial *serial = calloc(1, sizeof(*serial));
 
-	if (!serial) {
-		close_fd(&irq_fd);
+	if (!serial)
 		return -ENOMEM;
-	}
 	pthread_mutex_init(&serial->lock, NULL);
 	serial->sink = *sink;
-	serial->irq_fd = irq_fd;
+	serial->irq = *irq;
 	serial->dll = 1; /* 115200 baud, for who asks */
 	*ret = serial;
 	return 0;
@@ -65,7 +63,6 @@ void serial_destroy(struct serial *serial)
 	if (!serial)
 		return;
 	flush(serial);
-	close_fd(&serial->irq_fd);
 	pthread_mutex_destroy(&serial->lock);
 	free(serial);
 }
@@ -73,13 +70,10 @@ void serial_destroy(struct serial *serial)
 /* The transmitter has become empty, or its interrupt was enabled while it is. */
 static void raise_thre(struct serial *serial)
 {
-	const uint64_t one = 1;
-
 	if (!(serial->ier & UART_IER_THRI))
 		return;
 	serial->thre_pending = true;
-	if (serial->irq_fd >= 0 && write(serial->irq_fd, &one, sizeof(one)) < 0)
-		return; /* the counter is full: an edge is on its way already */
+	irq_raise(&serial->irq);
 }
 
 static void transmit(struct serial *serial, uint8_t byte)

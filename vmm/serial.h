@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "vmm/bus.h"
+#include "vmm/irq.h"
 
 struct serial;
 
@@ -27,8 +28,8 @@ struct serial_sink {
 
 extern const struct bus_ops serial_ops; /* data: the struct serial */
 
-/* irq_fd (taken over; -1: none) is an eventfd that raises the port's interrupt. */
-int serial_create(const struct serial_sink *sink, int irq_fd, struct serial **ret);
+/* Both are copied. -ENOMEM. */
+int serial_create(const struct serial_sink *sink, const struct irq *irq, struct serial **ret);
 /* Hands over what is left of the last line, then frees. */
 void serial_destroy(struct serial *serial);
 DEFINE_CLEANUP(struct serial, serial_destroy)

@@ -14,11 +14,11 @@
  *    handed over: the vCPU thread sets pending, rings work_fd and sleeps on cond until served has
  *    moved on. One hand-over at a time; the lock is not held while it runs, and what it is to do is
  *    judged again when it runs, since another vCPU may have got in between.
- *  - Doorbells are ioeventfds and never enter user space on the vCPU thread. Interrupts are an
- * irqfd.
+ *  - Doorbells are ioeventfds and never enter user space on the vCPU thread. Interrupts are raised by
+ * the device's thread itself (vm.h has why).
  *
  * Once a device is live its queue registers are frozen until reset. The edge-triggered line loses
- * nothing: the driver acknowledges before it looks at the rings, and every cause writes the irqfd.
+ * nothing: the driver acknowledges before it looks at the rings, and every cause raises it.
  */
 #include "vmm/virtio_mmio.h"
 
@@ -35,7 +35,7 @@
 static void raise_interrupt(struct virtio_mmio *m, uint32_t cause)
 {
 	__atomic_or_fetch(&m->interrupt_status, cause, __ATOMIC_SEQ_CST);
-	ring_bell(m->irq_fd);
+	irq_raise(&m->irq);
 }
 
 static void notify_queue(struct virtio_device *dev, unsigned queue)
@@ -179,22 +179,13 @@ static void on_work(struct source *source, uint32_t events, void *data)
 
 /* --- set-up -------------------------------------------------------------------------------- */
 
-static int new_bell(int *ret)
-{
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	*ret = fd;
-	return 0;
-}
-
 /* EPOLLET: each ring is one event, and nobody needs to read the counter down. */
 static int add_bell(struct loop *loop, int *fd, loop_fn fn, void *data, struct source **source)
 {
-	int r = new_bell(fd);
-
-	return r < 0 ? r : loop_add_io(loop, *fd, EPOLLIN | EPOLLET, fn, data, source);
+	*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (*fd < 0)
+		return -errno;
+	return loop_add_io(loop, *fd, EPOLLIN | EPOLLET, fn, data, source);
 }
 
 static int add_queue(struct virtio_mmio *m, struct loop *loop)
@@ -208,11 +199,8 @@ static int add_queue(struct virtio_mmio *m, struct loop *loop)
 
 static int add_bells(struct virtio_mmio *m, struct loop *loop)
 {
-	int r = new_bell(&m->irq_fd);
+	int r = add_bell(loop, &m->work_fd, on_work, m, &m->work);
 
-	if (r < 0)
-		return r;
-	r = add_bell(loop, &m->work_fd, on_work, m, &m->work);
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < m->dev->ops->n_queues; i++) {
@@ -231,14 +219,13 @@ static void finish(struct virtio_mmio *m)
 	}
 	source_remove(m->work);
 	close_fd(&m->work_fd);
-	close_fd(&m->irq_fd);
 	pthread_cond_destroy(&m->cond);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
 
-int virtio_mmio_new(struct loop *loop, const struct memory *mem, struct virtio_device *dev,
-		    struct virtio_mmio **ret)
+int virtio_mmio_new(struct loop *loop, const struct memory *mem, const struct irq *irq,
+		    struct virtio_device *dev, struct virtio_mmio **ret)
 {
 	struct virtio_mmio *m;
 	int r;
@@ -249,7 +236,8 @@ int virtio_mmio_new(struct loop *loop, const struct memory *mem, struct virtio_d
 	if (!m)
 		return -ENOMEM;
 	m->dev = dev;
-	m->irq_fd = m->work_fd = -1;
+	m->irq = *irq;
+	m->work_fd = -1;
 	m->loop_thread = pthread_self();
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->cond, NULL);
@@ -267,9 +255,9 @@ int virtio_mmio_new(struct loop *loop, const struct memory *mem, struct virtio_d
 	return 0;
 }
 
-static int wire(struct virtio_mmio *m, struct vm *vm, uint64_t base, unsigned gsi)
+static int wire(struct virtio_mmio *m, struct vm *vm, uint64_t base)
 {
-	int r = vm_add_irqfd(vm, gsi, m->irq_fd);
+	int r = 0;
 
 	for (unsigned i = 0; i < m->n_queues && r >= 0; i++)
 		r = vm_add_ioeventfd(vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, true, i,
@@ -280,15 +268,16 @@ static int wire(struct virtio_mmio *m, struct vm *vm, uint64_t base, unsigned gs
 	return bus_add(&vm->mmio, base, VIRTIO_MMIO_SIZE, &virtio_mmio_bus_ops, m);
 }
 
-int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned gsi,
+int virtio_mmio_create(struct vm *vm, struct loop *loop, uint64_t base, unsigned line,
 		       struct virtio_device *dev, struct virtio_mmio **ret)
 {
+	const struct irq irq = vm_irq(vm, line);
 	struct virtio_mmio *m;
-	int r = virtio_mmio_new(loop, &vm->mem, dev, &m);
+	int r = virtio_mmio_new(loop, &vm->mem, &irq, dev, &m);
 
 	if (r < 0)
 		return r;
-	r = wire(m, vm, base, gsi);
+	r = wire(m, vm, base);
 	if (r < 0) {
 		dev->transport = NULL;
 		finish(m);

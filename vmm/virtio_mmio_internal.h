@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vmm/bus.h"
+#include "vmm/irq.h"
 #include "vmm/virtio.h"
 #include "vmm/virtio_mmio.h"
 
@@ -30,7 +31,8 @@ enum handover { HAND_NONE, HAND_RESET, HAND_ACTIVATE, HAND_STOP_QUEUE, HAND_CONF
 
 struct virtio_mmio {
 	struct virtio_device *dev;
-	int irq_fd, work_fd;
+	struct irq irq;
+	int work_fd;
 	struct source *work;
 	pthread_t loop_thread;
 	uint32_t interrupt_status; /* atomic */
@@ -55,9 +57,9 @@ struct virtio_mmio {
 	struct mmio_queue queues[VIRTIO_MAX_QUEUES];
 };
 
-/* All but the wiring to a VM: no bus, no ioeventfds, no irqfd. dev is taken over on success. */
-int virtio_mmio_new(struct loop *loop, const struct memory *mem, struct virtio_device *dev,
-		    struct virtio_mmio **ret);
+/* All but the wiring to a VM: no bus, no ioeventfds; irq is copied. dev is taken over on success. */
+int virtio_mmio_new(struct loop *loop, const struct memory *mem, const struct irq *irq,
+		    struct virtio_device *dev, struct virtio_mmio **ret);
 
 /* Does what was handed over. On the loop's thread, the lock held; drops it while it works. */
 void virtio_mmio_serve(struct virtio_mmio *m);

@@ -29,8 +29,7 @@ static int check_kvm(int kvm_fd, struct err *err)
 	} needed[] = {
 		{KVM_CAP_SPLIT_IRQCHIP, "in-kernel local APICs without an I/O APIC"},
 		{KVM_CAP_USER_MEMORY, "user memory"},
-		{KVM_CAP_IRQFD, "irqfd"},
-		{KVM_CAP_IRQ_ROUTING, "interrupt routing"},
+		{KVM_CAP_SIGNAL_MSI, "message signalled interrupts"},
 		{KVM_CAP_IOEVENTFD, "ioeventfd"},
 		{KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
 		{KVM_CAP_SET_TSS_ADDR, "a place for the TSS"},
@@ -189,40 +188,28 @@ int vm_add_ioeventfd(struct vm *vm, uint64_t gpa, unsigned len, bool match, uint
 	return ioctl(vm->vm_fd, KVM_IOEVENTFD, &args) < 0 ? -errno : 0;
 }
 
-int vm_add_irqfd(struct vm *vm, unsigned gsi, int fd)
+static void signal_line(void *data, unsigned line)
 {
-	struct kvm_irqfd args = {.fd = fd, .gsi = gsi};
+	struct vm *vm = data;
+	uint64_t message = atomic_load_explicit(&vm->messages[line], memory_order_acquire);
+	struct kvm_msi msi = {.address_lo = (uint32_t)(message >> 32), .data = (uint32_t)message};
 
-	return ioctl(vm->vm_fd, KVM_IRQFD, &args) < 0 ? -errno : 0;
+	/* What the guest wrote may lead to no CPU: then nobody hears it, as on hardware. */
+	if (message && ioctl(vm->vm_fd, KVM_SIGNAL_MSI, &msi) < 0)
+		return;
 }
 
-int vm_set_route(struct vm *vm, unsigned gsi, const struct ioapic_message *message)
+struct irq vm_irq(struct vm *vm, unsigned line)
 {
-	_Alignas(struct kvm_irq_routing)
-		uint8_t room[sizeof(struct kvm_irq_routing) +
-			     VM_LINES * sizeof(struct kvm_irq_routing_entry)] = {0};
-	struct kvm_irq_routing *table = (struct kvm_irq_routing *)room;
+	assert(line < VM_LINES);
+	return (struct irq){.raise = signal_line, .data = vm, .line = line};
+}
 
-	if (message->enabled)
-		vm->routed |= 1u << gsi;
-	else
-		vm->routed &= ~(1u << gsi);
-	vm->routes[gsi].address = message->address;
-	vm->routes[gsi].data = message->data;
-	/* KVM takes all of it at once. */
-	for (unsigned i = 0; i < VM_LINES; i++) {
-		struct kvm_irq_routing_entry *entry = &table->entries[table->nr];
+void vm_set_message(struct vm *vm, unsigned line, const struct ioapic_message *message)
+{
+	uint64_t value = message->enabled ? (uint64_t)message->address << 32 | message->data : 0;
 
-		if (!(vm->routed & 1u << i))
-			continue;
-		entry->gsi = i;
-		entry->type = KVM_IRQ_ROUTING_MSI;
-		entry->u.msi.address_lo = (uint32_t)vm->routes[i].address;
-		entry->u.msi.address_hi = (uint32_t)(vm->routes[i].address >> 32);
-		entry->u.msi.data = vm->routes[i].data;
-		table->nr++;
-	}
-	return ioctl(vm->vm_fd, KVM_SET_GSI_ROUTING, table) < 0 ? -errno : 0;
+	atomic_store_explicit(&vm->messages[line], value, memory_order_release);
 }
 
 void vm_end(struct vm *vm, enum vm_end why, const char *fmt, ...)

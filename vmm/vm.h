@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "vmm/bus.h"
+#include "vmm/irq.h"
 #include "vmm/memory.h"
 
 enum vm_end {
@@ -31,18 +32,20 @@ enum vm_end {
 
 struct ioapic_message;
 
+/*
+ * Interrupts are raised by KVM_SIGNAL_MSI on the thread that has something to say: one system call, as a
+ * write to an irqfd would be. KVM's routing table, which irqfds need, waits for SRCU at each change (a guest
+ * masks and unmasks its lines while it boots), and when a VM ends each irqfd waits for it, one after the
+ * other, for some ticks of the host's timer: 15 ms of an end of 35.
+ */
 struct vm {
 	int kvm_fd, vm_fd;
 	struct memory mem;
 	unsigned n_slots; /* of memory, that KVM knows */
 	uint64_t granule; /* of the memory that may come later; 0: none may */
 	struct bus mmio, pio;
-	uint32_t routed; /* lines that have a message, as routes says */
-	struct {
-		uint64_t address;
-		uint32_t data;
-	} routes[VM_LINES];
-	int end_fd; /* eventfd, readable once the VM has ended */
+	_Atomic uint64_t messages[VM_LINES]; /* address << 32 | data; 0: the line is masked */
+	int end_fd;                          /* eventfd, readable once the VM has ended */
 	_Atomic enum vm_end end;
 	pthread_mutex_t end_lock; /* of end_text, until end is set */
 	char end_text[160];
@@ -65,10 +68,11 @@ int vm_open_memory(struct vm *vm, uint64_t size);
 
 /* A 4-byte guest write to gpa adds to eventfd fd instead of exiting. Where match, only of value. */
 int vm_add_ioeventfd(struct vm *vm, uint64_t gpa, unsigned len, bool match, uint32_t value, int fd);
-/* Writing to eventfd fd raises interrupt line gsi (edge): sends the line's message, if it has one. */
-int vm_add_irqfd(struct vm *vm, unsigned gsi, int fd);
-/* Gives line gsi (below VM_LINES) its message. One call at a time; the I/O APIC's lock sees to that. */
-int vm_set_route(struct vm *vm, unsigned gsi, const struct ioapic_message *message);
+
+/* An interrupt line (below VM_LINES). Raising it sends its message, if it has one; else the edge is lost. */
+struct irq vm_irq(struct vm *vm, unsigned line);
+/* Gives the line its message. From any thread, while others raise it. */
+void vm_set_message(struct vm *vm, unsigned line, const struct ioapic_message *message);
 
 /* Ends the VM; the text, one line, says why. Only the first call counts. From any thread. */
 void vm_end(struct vm *vm, enum vm_end why, const char *fmt, ...)

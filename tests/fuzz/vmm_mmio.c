@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(ram, data, size < RAM_SIZE ? size : RAM_SIZE);
 	mem.regions[0] = (struct memory_region){.gpa = 0, .size = RAM_SIZE, .host = ram};
 	if (loop_create(&loop) < 0 || virtio_rng_create(&dev) < 0 ||
-	    virtio_mmio_new(loop, &mem, dev, &mmio) < 0)
+	    virtio_mmio_new(loop, &mem, &(struct irq){0}, dev, &mmio) < 0)
 		abort();
 	for (size_t i = 0; i < n; i++, data += 5) {
 		unsigned len = 1u << (data[0] >> 6);
