@@ -6,14 +6,25 @@
 
 #include "common/slots.h"
 
+/*
+ * The lowest that is free, whatever device has it: a kernel goes over all pins below the last several times
+ * while it boots, a dozen exits each. 0 and 2 are the timer and the second PIC to many a kernel.
+ */
+static unsigned free_line(const struct device_table *table)
+{
+	return (unsigned)__builtin_ctz(~(device_table_lines(table) | 1u << 0 | 1u << 2));
+}
+
 static void add_virtio(struct device_table *table, enum device_kind kind, unsigned index,
 		       unsigned place)
 {
+	unsigned line = free_line(table);
+
 	table->slots[table->n++] = (struct device_slot){
 		.kind = kind,
 		.index = index,
 		.base = DEVICE_MMIO_BASE + place * DEVICE_MMIO_SIZE,
-		.gsi = DEVICE_VIRTIO_GSI + place,
+		.gsi = line,
 	};
 }
 

@@ -32,7 +32,6 @@ struct vm;
 #define DEVICE_SERIAL_GSI  4
 #define DEVICE_MMIO_BASE   0xd0000000ull
 #define DEVICE_MMIO_SIZE   0x1000ull
-#define DEVICE_VIRTIO_GSI  5
 #define DEVICE_GSI_LAST    23
 
 enum device_kind {
