@@ -50,7 +50,8 @@ static void add_exec(struct container *c)
 		{"sleep 0.05; exit 7", 7},
 		{"sleep 100", ANY},
 		{"/bin/true & exit 3", 3},
-		{"dd if=/dev/zero of=/dev/null bs=96M count=1 2>/dev/null; exit 12", 12},
+		/* 137, if it is killed; else it says how it ended. */
+		{"dd if=/dev/zero of=/dev/null bs=96M count=1 2>&1; exit $(($? - 125))", 12},
 	};
 	Task__ExecProcessRequest request = TASK__EXEC_PROCESS_REQUEST__INIT;
 	Google__Any spec = GOOGLE__ANY__INIT;
