@@ -97,7 +97,8 @@ int rpc_call_take_fd(struct rpc_call *call, size_t index);
 
 /*
  * reply is of the method's output type and freed after the callback; NULL where err is set. Called
- * exactly once per rpc_invoke() that returned 0, never from within it.
+ * exactly once per rpc_invoke() that returned 0, never from within it. However a connection ends, the calls
+ * that are open fail with ECONNRESET; on_close says why.
  */
 typedef void (*rpc_done)(const ProtobufCMessage *reply, const struct err *err, void *data);
 
@@ -113,6 +114,9 @@ struct rpc_invocation {
 };
 
 int rpc_invoke(struct rpc_conn *conn, const struct rpc_invocation *inv, rpc_done done, void *data);
+/* data is about to be freed: calls that were started with it have no callback any more. The peer may be slow
+ * with their answers, or never give them. */
+void rpc_forget(struct rpc_conn *conn, const void *data);
 
 /*
  * The same, turning the loop until the answer is there; for clients that have nothing else to do.

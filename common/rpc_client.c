@@ -64,7 +64,22 @@ void rpc_client_refuse(struct rpc_conn *conn, uint32_t stream, int code, const c
 		finish_err(w, code, text);
 }
 
-/* An answer that nobody waits for any more (it timed out here) is dropped. */
+void rpc_forget(struct rpc_conn *conn, const void *data)
+{
+	struct list *it, *tmp;
+
+	list_for_each_safe (it, tmp, &conn->waits) {
+		struct wait *w = list_entry(it, struct wait, link);
+
+		if (w->data != data)
+			continue;
+		list_remove(&w->link);
+		source_remove(w->timeout);
+		free(w);
+	}
+}
+
+/* An answer that nobody waits for any more (it timed out, or was forgotten) is dropped. */
 void rpc_client_response(struct rpc_conn *conn, uint32_t stream, const void *body, size_t size)
 {
 	struct wait *w = find(conn, stream);

@@ -97,8 +97,9 @@ static void on_failed(struct source *source, uint32_t events, void *data)
 
 	rpc_conn_ref(conn);
 	rpc_server_abandon(conn);
-	rpc_client_abandon(conn, conn->why ? -conn->why : ECONNRESET,
-			   "the peer closed the connection");
+	rpc_client_abandon(conn, ECONNRESET,
+			   conn->why ? strerrordesc_np(-conn->why)
+				     : "the peer closed the connection");
 	if (!conn->closed && conn->config.on_close)
 		conn->config.on_close(conn, conn->why, conn->config.data);
 	rpc_conn_unref(conn);

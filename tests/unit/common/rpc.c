@@ -159,6 +159,27 @@ Test(rpc, a_held_call_is_answered_late_and_others_pass_it)
 	cr_assert_eq(state("box", NULL, &err), 0);
 }
 
+static void never(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	cr_assert_fail("somebody who had gone was called");
+}
+
+Test(rpc, an_answer_to_who_has_gone_is_dropped)
+{
+	Task__WaitRequest req = TASK__WAIT_REQUEST__INIT;
+	struct rpc_invocation inv = {
+		.service = &task__task__descriptor, .method = "Wait", .request = &req.base};
+	int gone;
+
+	start((struct rpc_config){0}, true);
+	cr_assert_eq(rpc_invoke(client, &inv, never, &gone), 0);
+	while (!held)
+		cr_assert_eq(loop_turn(loop, 1000), 0);
+	rpc_forget(client, &gone);
+	rpc_reply_empty(held);
+	cr_assert_eq(state("box", NULL, NULL), 0);
+}
+
 Test(rpc, a_call_outlives_its_connection)
 {
 	Task__WaitRequest req = TASK__WAIT_REQUEST__INIT;
