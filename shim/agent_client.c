@@ -218,3 +218,9 @@ int agent_client_call(struct agent_client *client, const char *method,
 		return -EPIPE;
 	return rpc_invoke(client->conn, &inv, done, data);
 }
+
+void agent_client_forget(struct agent_client *client, const void *data)
+{
+	if (client && client->conn)
+		rpc_forget(client->conn, data);
+}

@@ -46,5 +46,7 @@ DEFINE_CLEANUP(struct agent_client, agent_client_destroy)
 /* Calls a method of the Agent service; timeout_ms 0: none. done as rpc_invoke() has it. */
 int agent_client_call(struct agent_client *client, const char *method,
 		      const ProtobufCMessage *request, int timeout_ms, rpc_done done, void *data);
+/* data is about to be freed, see rpc_forget(). client may be NULL. */
+void agent_client_forget(struct agent_client *client, const void *data);
 
 #endif

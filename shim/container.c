@@ -3,10 +3,12 @@
  * Theory of Operation: a container is NEW until the agent has it. Its init is watched (process_watch)
  * from the moment of its creation, so that no exit can be missed; its start only lets it go on.
  *
- * An object is freed only when no call to the agent carries it: a process when it is STOPPED, since
- * then its Wait has been answered, and with its Delete; all others with the agent's connection, whose
- * end answers every call. A call of a client that is kept here (create, start) is taken out before it
- * is answered, so whoever comes second finds nothing to answer.
+ * The guest answers when and as it likes, or never. So an object that is freed has its calls to the agent
+ * forgotten (agent_client_forget), and one whose Delete is under way stays in its list, where nobody finds
+ * it any more: what ends everything finds it, too. The monitor and the file server have lost their
+ * connections when the sandbox has failed (on_sandbox_failed), and with it every call that carries a
+ * container. A call of a client that is kept here (create, start) is taken out before it is answered, so
+ * whoever comes second finds nothing to answer.
  */
 #include "shim/container.h"
 
@@ -48,9 +50,12 @@ struct container *container_find(struct shim *shim, const char *id)
 {
 	struct list *it, *tmp;
 
-	list_for_each_safe (it, tmp, &shim->containers)
-		if (strcmp(list_entry(it, struct container, link)->id, id) == 0)
-			return list_entry(it, struct container, link);
+	list_for_each_safe (it, tmp, &shim->containers) {
+		struct container *container = list_entry(it, struct container, link);
+
+		if (!container->init.delete_call && strcmp(container->id, id) == 0)
+			return container;
+	}
 	return NULL;
 }
 
@@ -60,9 +65,12 @@ struct process *container_find_process(struct container *container, const char *
 
 	if (!exec_id[0])
 		return &container->init;
-	list_for_each_safe (it, tmp, &container->execs)
-		if (strcmp(list_entry(it, struct process, link)->exec_id, exec_id) == 0)
-			return list_entry(it, struct process, link);
+	list_for_each_safe (it, tmp, &container->execs) {
+		struct process *exec = list_entry(it, struct process, link);
+
+		if (!exec->delete_call && strcmp(exec->exec_id, exec_id) == 0)
+			return exec;
+	}
 	return NULL;
 }
 
@@ -174,6 +182,7 @@ int container_create(struct shim *shim, const Task__CreateTaskRequest *req, stru
 	container->bundle = strdup(req->bundle);
 	list_init(&container->link);
 	list_init(&container->execs);
+	container->init.container = container;
 	list_init(&container->init.link);
 	list_init(&container->init.waiters);
 	r = container->id && container->bundle ? open_parts(container, req, call, err)
@@ -195,6 +204,7 @@ void container_free(struct container *container)
 
 	if (!container)
 		return;
+	agent_client_forget(container->shim->sandbox.agent, container);
 	list_remove(&container->link);
 	list_for_each_safe (it, tmp, &container->execs) {
 		struct process *process = list_entry(it, struct process, link);
@@ -204,6 +214,7 @@ void container_free(struct container *container)
 	}
 	process_finish(&container->init);
 	source_remove(container->timeout);
+	source_remove(container->oom_pause);
 	container_shares_finish(container);
 	hooks_cancel(container->hooks);
 	spec_free(container->spec);

@@ -54,8 +54,8 @@ struct container {
 	bool orphan;    /* its stand-in has gone while it was being created */
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
 	uint64_t oom_kills;                     /* that containerd was told of */
+	struct source *oom_pause;               /* before the next is asked for; NULL: not yet */
 	struct rpc_call *delete;                /* a Delete that waits for init's end */
-	struct rpc_call *poststop;              /* a Delete that waits for the hooks after it */
 	const Task__CreateTaskRequest *request; /* of create, while that is open */
 };
 
@@ -74,6 +74,8 @@ void container_start_process(struct process *process, struct rpc_call *call);
 /* Registers an exec. */
 int container_add_exec(struct container *container, const Task__ExecProcessRequest *req,
 		       struct rpc_call *call, struct err *err);
+/* Everything ends: frees it; a Delete that waits for hooks is answered before. */
+void container_let_go(struct container *container);
 /* Frees a stopped process and, for init, the container, also in the guest; answers call. */
 void container_delete_process(struct process *process, struct rpc_call *call);
 
@@ -86,6 +88,8 @@ struct process *container_find_process(struct container *container, const char *
  * for its execs, whose end it is, too.
  */
 bool container_process_may_stop(struct process *process);
+/* process.c tells: the guest does not end init, which was killed. Called again while that is so. */
+void container_unkillable(struct container *container);
 /* process.c tells: the process is in state STOPPED now; its waiters hear of it next. */
 void container_process_stopped(struct process *process);
 /* And now they have. May free the process. */

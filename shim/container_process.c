@@ -176,15 +176,11 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 	return 0;
 }
 
-struct deletion {
-	struct rpc_call *call;
-	struct process *process;
-};
-
-static void answer_deletion(struct process *process, struct rpc_call *call)
+static void answer_deletion(struct process *process)
 {
 	Task__DeleteResponse response = TASK__DELETE_RESPONSE__INIT;
 	struct container *container = process->container;
+	struct rpc_call *call = TAKE_PTR(process->delete_call);
 	Google__Timestamp at;
 
 	response.exit_status = process->exit_status;
@@ -204,33 +200,37 @@ static void answer_deletion(struct process *process, struct rpc_call *call)
 static void on_poststop(const struct err *err, void *data)
 {
 	struct container *container = data;
+	struct list *it, *tmp;
 
-	answer_deletion(&container->init, TAKE_PTR(container->poststop));
+	/* The guest has not answered for them, and need not: they went with it. */
+	list_for_each_safe (it, tmp, &container->execs) {
+		struct process *exec = list_entry(it, struct process, link);
+
+		if (exec->delete_call)
+			answer_deletion(exec);
+	}
+	answer_deletion(&container->init);
 }
 
-static void finish_deletion(struct process *process, struct rpc_call *call)
+static void finish_deletion(struct process *process)
 {
 	struct container *container = process->container;
 
 	if (process != &container->init) {
-		answer_deletion(process, call);
+		answer_deletion(process);
 		return;
 	}
 	/* A Start that still waits for its hooks waits in vain from here on. */
 	on_poststart(NULL, process);
-	container->poststop = call;
 	container_hooks_run(container, HOOKS_STOPPED, on_poststop, container);
 }
 
 static void on_deleted(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
-	struct deletion deletion = *(struct deletion *)data;
-
-	free(data);
 	if (err)
 		log_warn("delete: %s", err->msg);
 	/* What the guest could not free goes with the VM. */
-	finish_deletion(deletion.process, deletion.call);
+	finish_deletion(data);
 }
 
 /* A sandbox container and an exec that was only added are unknown there. */
@@ -247,21 +247,22 @@ void container_delete_process(struct process *process, struct rpc_call *call)
 	Agent__ProcessRequest request = AGENT__PROCESS_REQUEST__INIT;
 	struct container *container = process->container;
 	struct shim *shim = container->shim;
-	struct deletion *deletion;
 
 	/* A second Delete while the first is under way finds no such process. */
-	list_remove(process == &container->init ? &container->link : &process->link);
-	deletion = malloc(sizeof(*deletion));
+	process->delete_call = call;
 	request.id = container->id;
 	request.exec_id = process->exec_id;
-	if (deletion)
-		*deletion = (struct deletion){call, process};
-	if (!deletion || !is_in_guest(process) ||
-	    agent_client_call(shim->sandbox.agent, "Delete", &request.base, 0, on_deleted,
-			      deletion) < 0) {
-		free(deletion);
-		finish_deletion(process, call);
-	}
+	if (!is_in_guest(process) || agent_client_call(shim->sandbox.agent, "Delete", &request.base,
+						       0, on_deleted, process) < 0)
+		finish_deletion(process);
+}
+
+void container_let_go(struct container *container)
+{
+	if (container->init.delete_call)
+		on_poststop(NULL, container);
+	else
+		container_free(container);
 }
 
 bool container_process_may_stop(struct process *process)
@@ -282,6 +283,21 @@ bool container_process_may_stop(struct process *process)
 		}
 	}
 	return may;
+}
+
+/* Who wants to be rid of a pod must get there. Neighbours that nobody has killed may go on. */
+void container_unkillable(struct container *container)
+{
+	struct shim *shim = container->shim;
+	struct list *it, *tmp;
+
+	list_for_each_safe (it, tmp, &shim->containers) {
+		const struct container *other = list_entry(it, struct container, link);
+
+		if (!other->sandbox && other->init.state != PROCESS_STOPPED && !other->init.killed)
+			return;
+	}
+	sandbox_give_up(&shim->sandbox, "it does not end what was killed");
 }
 
 static void init_stopped(struct container *container)

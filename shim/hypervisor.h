@@ -102,6 +102,8 @@ struct hypervisor_ops {
 	int (*stages)(struct hypervisor *hv, hypervisor_stage stage, void *data);
 	/* The newest bytes of the guest's console, also after its end. Returns how many. */
 	size_t (*console)(struct hypervisor *hv, char *buf, size_t max);
+	/* Fails every open request, now; the VM ends soon. Console and pid stay. NULL: none is ever open. */
+	void (*hang_up)(struct hypervisor *hv);
 	/* Frees, after having ended the child and waited for it if it still runs. */
 	void (*destroy)(struct hypervisor *hv);
 };

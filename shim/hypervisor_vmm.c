@@ -109,6 +109,12 @@ static void vmm_destroy(struct hypervisor *hv)
 	free(vmm);
 }
 
+static void vmm_hang_up(struct hypervisor *hv)
+{
+	/* Without it the monitor ends by itself. */
+	rpc_conn_close(TAKE_PTR(vmm_of(hv)->control));
+}
+
 /* --- start ------------------------------------------------------------------------------------ */
 
 /*
@@ -424,5 +430,6 @@ const struct hypervisor_ops hypervisor_vmm = {
 	.resize_memory = vmm_resize_memory,
 	.stages = vmm_stages,
 	.console = vmm_console,
+	.hang_up = vmm_hang_up,
 	.destroy = vmm_destroy,
 };

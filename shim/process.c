@@ -6,7 +6,8 @@
  *
  * A client that does not read holds up the second half for as long as it likes; it is its own
  * process that waits. A process that was killed is not to be held up so: its streams are dropped
- * DROP_NS after the signal. An init becomes STOPPED after its execs (container_process_may_stop).
+ * DROP_NS after the signal. An init becomes STOPPED after its execs (container_process_may_stop). A guest
+ * that has not ended a killed init UNKILLABLE_NS later is not to be waited for (container_unkillable).
  */
 #include "shim/process.h"
 
@@ -23,8 +24,9 @@
 #include "shim/spec.h"
 #include "task.pb-c.h"
 
-#define DROP_NS     (3 * 1000000000ull)
-#define MAX_WAITERS 256
+#define DROP_NS       (3 * 1000000000ull)
+#define UNKILLABLE_NS (60 * 1000000000ull)
+#define MAX_WAITERS   256
 
 struct waiter {
 	struct list link;
@@ -60,6 +62,8 @@ static void stop(struct process *process)
 		return;
 	process->state = PROCESS_STOPPED;
 	source_arm(process->drop, 0);
+	/* Its input, too, for which the guest may never have dialled. */
+	stdio_drop(process->stdio);
 	container_process_stopped(process);
 	answer_waiters(process);
 	container_process_settled(process);
@@ -81,8 +85,15 @@ static void on_drop(struct source *source, uint32_t events, void *data)
 {
 	struct process *process = data;
 
-	log_info("dropping the streams of a killed process");
-	stdio_drop(process->stdio);
+	if (process == &process->container->init)
+		source_arm(source, UNKILLABLE_NS);
+	if (!process->dropped) {
+		process->dropped = true;
+		log_info("dropping the streams of a killed process");
+		stdio_drop(process->stdio);
+	} else {
+		container_unkillable(process->container);
+	}
 }
 
 static uint64_t realtime_ns(void)
@@ -93,6 +104,16 @@ static uint64_t realtime_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* The guest's half of an exit. */
+static void exited(struct process *process, uint32_t status)
+{
+	process->agent_exited = true;
+	process->exit_status = status;
+	/* Our own clock: the guest's could say anything. */
+	process->exited_at_ns = realtime_ns();
+	process_stop_if_complete(process);
+}
+
 static void on_exit_reply(const ProtobufCMessage *msg, const struct err *err, void *data)
 {
 	const Agent__WaitResponse *response = (const Agent__WaitResponse *)msg;
@@ -100,17 +121,14 @@ static void on_exit_reply(const ProtobufCMessage *msg, const struct err *err, vo
 
 	if (err) {
 		/* The end of the connection is the sandbox's to judge. */
-		if (err->code == EPIPE || err->code == ECANCELED || err->code == ECONNRESET)
+		if (err->code == ECANCELED || err->code == ECONNRESET)
 			return;
 		log_warn("wait: %s", err->msg);
-		process_end(process, 255);
+		stdio_drop(process->stdio);
+		exited(process, 255);
 		return;
 	}
-	process->agent_exited = true;
-	process->exit_status = response->exit_status & 0xff;
-	/* Our own clock: the guest's could say anything. */
-	process->exited_at_ns = realtime_ns();
-	process_stop_if_complete(process);
+	exited(process, response->exit_status & 0xff);
 }
 
 int process_watch(struct process *process)
@@ -171,6 +189,13 @@ void process_fail(struct process *process, const struct err *err)
 
 	if (process->start)
 		rpc_fail(TAKE_PTR(process->start), err);
+	if (process->state != PROCESS_STOPPED)
+		process->failed = true;
+	/* sbx tells its user why. Others know exits only. */
+	if (!process->container->shim->own_pod) {
+		process_end(process, 137);
+		return;
+	}
 	list_for_each_safe (it, tmp, &process->waiters) {
 		struct waiter *waiter = list_entry(it, struct waiter, link);
 
@@ -205,6 +230,14 @@ int process_init(struct process *process, struct container *container, const cha
 
 void process_finish(struct process *process)
 {
+	struct err gone = ERR_INIT;
+
+	agent_client_forget(process->container->shim->sandbox.agent, process);
+	err_set(&gone, ENOENT, "the process has been deleted");
+	if (process->start)
+		rpc_fail(TAKE_PTR(process->start), &gone);
+	if (process->delete_call)
+		rpc_fail(TAKE_PTR(process->delete_call), &gone);
 	/* Of an exec that is deleted without having run: as its deletion is answered. */
 	answer_waiters(process);
 	list_remove(&process->link);

@@ -31,11 +31,15 @@ struct process {
 	Task__Copy *copy;          /* of an exec that is one, ours; else NULL */
 	bool agent_exited;         /* the guest's half of an exit */
 	bool killed;               /* SIGKILL was sent; see process_killed() */
+	bool dropped;              /* and the streams were, since */
 	bool never_ran;            /* its start has failed */
 	uint32_t exit_status;
 	uint64_t exited_at_ns;  /* CLOCK_REALTIME */
 	struct list waiters;    /* calls of Wait */
 	struct rpc_call *start; /* the call of Start, while it is open */
+	struct rpc_call *
+		delete_call; /* that of Delete, from when the agent is asked; nobody finds it any more */
+	bool failed;         /* it ended with the VM */
 	struct source *drop;
 };
 
@@ -59,7 +63,7 @@ void process_stop_if_complete(struct process *process);
 /* The process has ended, or never began, with status; streams are dropped. Tells the waiters. */
 void process_end(struct process *process, uint32_t status);
 
-/* The VM is gone: waiters get err. */
+/* The VM is gone: waiters of sbx's own get err, others 137. */
 void process_fail(struct process *process, const struct err *err);
 
 #endif

@@ -101,6 +101,11 @@ void sandbox_abort_start(struct sandbox *sandbox, const char *what)
 		fail_with_log(sandbox, what, "");
 }
 
+void sandbox_give_up(struct sandbox *sandbox, const char *what)
+{
+	fail(sandbox, ETIMEDOUT, what);
+}
+
 void sandbox_stop(struct sandbox *sandbox)
 {
 	if (sandbox->state == SANDBOX_DEAD)
@@ -309,6 +314,14 @@ void sandbox_init(struct sandbox *sandbox, struct loop *loop, const struct sandb
 		.events = *events,
 		.begin_ns = now_ns(),
 	};
+}
+
+void sandbox_hang_up(struct sandbox *sandbox)
+{
+	agent_client_destroy(TAKE_PTR(sandbox->agent));
+	share_destroy(TAKE_PTR(sandbox->share));
+	if (sandbox->hv && sandbox->hv->ops->hang_up)
+		sandbox->hv->ops->hang_up(sandbox->hv);
 }
 
 void sandbox_finish(struct sandbox *sandbox)

@@ -74,6 +74,11 @@ struct sandbox {
 
 void sandbox_init(struct sandbox *sandbox, struct loop *loop, const struct sandbox_events *events);
 /* Ends the VM and frees all; open agent calls fail from within. */
+/* The guest does not do what it must: the sandbox has failed. what: for people. */
+void sandbox_give_up(struct sandbox *sandbox, const char *what);
+/* Of a sandbox that has failed: fails all that is asked of the agent, the file server and the monitor. What
+ * they were asked for may be freed afterwards. */
+void sandbox_hang_up(struct sandbox *sandbox);
 void sandbox_finish(struct sandbox *sandbox);
 
 /* Starts the VM; ready or failed follows where this returns 0. */

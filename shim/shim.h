@@ -39,7 +39,8 @@ struct shim {
 	struct pod_service *pod_service; /* NULL: the pod was made by its first container */
 	int listen_fd, log_fd;
 	struct source *listener, *linger, *closer;
-	uint32_t slots; /* disk slots taken, a bit each */
+	struct rpc_call *shutdown; /* who asked, answered when the pod is gone; NULL: nobody */
+	uint32_t slots;            /* disk slots taken, a bit each */
 	bool own_pod; /* one of sbx's own, namespace "sbx": it has a record, and paths are trusted */
 	bool closing;
 };
@@ -65,6 +66,8 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd);
 
 /* Ends the VM and, once every answer is written, the process. why: for the record; NULL: as asked. */
 void shim_shut_down(struct shim *shim, const char *why);
+/* The same for a client, who may start a pod of that name once call is answered. */
+void shim_shut_down_for(struct shim *shim, struct rpc_call *call);
 
 /* A free disk slot of the VM, which is then taken; -1: none. Freeing also empties the slot. */
 int shim_take_slot(struct shim *shim);

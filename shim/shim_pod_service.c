@@ -312,8 +312,7 @@ static void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *msg, 
 		task_fail(call, ENOENT, "this shim is another pod's");
 		return;
 	}
-	shim_shut_down(shim, NULL);
-	rpc_reply_empty(call);
+	shim_shut_down_for(shim, call);
 }
 
 /* --- metrics ---------------------------------------------------------------------------------- */

@@ -9,8 +9,9 @@
  *
  * The shutdown is deferred to the end of a turn, because it frees what the callers stand on. It ends
  * the VM first, which closes the agent's connection and so answers all that is open; then the record
- * and the directory; then every connection closes once its answers are written, and the process ends
- * once its events have reached containerd, all within LINGER_NS.
+ * and the directory; then who asked for it is answered, as containerd starts the next of that name at once;
+ * then every connection closes once its answers are written, and the process ends once its events have
+ * reached containerd, all within LINGER_NS.
  */
 #include <errno.h>
 #include <signal.h>
@@ -213,8 +214,8 @@ static void on_sandbox_failed(const struct err *why, void *data)
 		shim->record.error = why->msg;
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_fail(list_entry(it, struct container, link), why);
-	/* From here on no answer of the agent's can come, and objects may be freed. */
-	agent_client_destroy(TAKE_PTR(shim->sandbox.agent));
+	/* From here on no answer can come, and objects may be freed. */
+	sandbox_hang_up(&shim->sandbox);
 	/* A pod that was made by itself ends by itself; the shim is asked about it until it is told to go. */
 	if (shim->pod_service)
 		end_machine(shim);
@@ -238,7 +239,7 @@ static void tear_down(struct shim *shim)
 	end_machine(shim);
 	shim_pod_ended(shim, &gone);
 	list_for_each_safe (it, tmp, &shim->containers)
-		container_free(list_entry(it, struct container, link));
+		container_let_go(list_entry(it, struct container, link));
 	if (shim->record.status != RECORD_STOPPED) {
 		shim->record.status = RECORD_STOPPED;
 		shim->record.exit_status = 137;
@@ -273,6 +274,8 @@ static void on_closing(struct source *source, uint32_t events, void *data)
 	source_remove(shim->listener);
 	shim->listener = NULL;
 	tear_down(shim);
+	if (shim->shutdown)
+		rpc_reply_empty(TAKE_PTR(shim->shutdown));
 	list_for_each_safe (it, tmp, &shim->clients)
 		rpc_conn_close_after_flush(list_entry(it, struct client, link)->conn);
 	if (shim->publisher)
@@ -289,6 +292,15 @@ void shim_shut_down(struct shim *shim, const char *why)
 	if (why && shim->record.status != RECORD_STOPPED)
 		shim->record.error = why;
 	source_defer(shim->closer);
+}
+
+void shim_shut_down_for(struct shim *shim, struct rpc_call *call)
+{
+	shim_shut_down(shim, NULL);
+	if (shim->shutdown)
+		rpc_reply_empty(call);
+	else
+		shim->shutdown = call;
 }
 
 static void on_nobody(struct source *source, uint32_t events, void *data)

@@ -125,7 +125,7 @@ static void handle_wait(struct rpc_call *call, const ProtobufCMessage *msg, void
 
 	if (process)
 		snprintf(client->waits_for, sizeof(client->waits_for), "%s", req->id);
-	if (process && shim->sandbox.state == SANDBOX_DEAD && shim->sandbox.why.code)
+	if (process && process->failed && shim->own_pod)
 		rpc_fail(call, &shim->sandbox.why);
 	else if (process)
 		process_wait(process, call);
@@ -292,10 +292,11 @@ static void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *msg, 
 	struct shim *shim = task_shim(data);
 
 	/* containerd asks after each container; the last one's counts. A pod made by itself has its own call. */
-	if (shim->pod_service)
-		log_debug("Shutdown of a task: the sandbox stays");
-	else if (req->now || list_empty(&shim->containers))
-		shim_shut_down(shim, NULL);
+	if (!shim->pod_service && (req->now || list_empty(&shim->containers))) {
+		shim_shut_down_for(shim, call);
+		return;
+	}
+	log_debug("Shutdown of a task: the sandbox stays");
 	rpc_reply_empty(call);
 }
 
