@@ -2,12 +2,18 @@
 #include "shim/host_mount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/log.h"
+#include "common/strbuf.h"
+
+#define LOWER "lowerdir="
 
 static const struct word {
 	const char *name;
@@ -35,28 +41,93 @@ static const struct word *find_word(const char *name)
 	return NULL;
 }
 
+/* How many bytes of all of a list's paths are the same directory, its slash included; 0: none. */
+static size_t common_directory(const char *list, size_t len)
+{
+	size_t same = strcspn(list, ":");
+
+	if (list[0] != '/')
+		return 0;
+	for (size_t at = 0; at < len;) {
+		size_t n = 0, end = at + strcspn(list + at, ":");
+
+		while (n < same && at + n < end && list[at + n] == list[n])
+			n++;
+		same = n;
+		at = end + 1;
+	}
+	while (same && list[same - 1] != '/')
+		same--;
+	return same;
+}
+
+/* Names the layers from the directory that they are all in. Returns whether that is possible. */
+static bool shorten(char *data, struct host_mount_options *ret)
+{
+	char *list = strncmp(data, LOWER, strlen(LOWER)) == 0 ? data : strstr(data, "," LOWER), *to;
+	size_t len, same;
+
+	if (!list || strchr(data, '\\'))
+		return false;
+	list = strstr(list, LOWER) + strlen(LOWER);
+	len = strcspn(list, ",");
+	same = common_directory(list, len);
+	if (!same || same >= sizeof(ret->cwd))
+		return false;
+	memcpy(ret->cwd, list, same);
+	to = list;
+	for (size_t at = 0; at < len;) {
+		size_t n = strcspn(list + at, ":,") - same;
+
+		memmove(to, list + at + same, n);
+		to += n;
+		at += same + n;
+		if (at < len)
+			*to++ = list[at++];
+	}
+	memmove(to, list + len, strlen(list + len) + 1);
+	return true;
+}
+
 int host_mount_parse(char *const *options, size_t n, struct host_mount_options *ret,
 		     struct err *err)
 {
-	size_t used = 0;
+	_cleanup_strbuf_ struct strbuf data = {0};
 
 	*ret = (struct host_mount_options){0};
 	for (size_t i = 0; i < n; i++) {
 		const struct word *word = find_word(options[i]);
-		size_t len = strlen(options[i]);
 
-		if (word) {
+		if (word)
 			ret->flags = (ret->flags & ~word->clear) | word->set;
-			continue;
-		}
-		if (len >= sizeof(ret->data) - used - 1)
-			return err_set(err, E2BIG, "rootfs: the mount options exceed a page");
-		if (used)
-			ret->data[used++] = ',';
-		memcpy(ret->data + used, options[i], len);
-		used += len;
+		else if (strbuf_addf(&data, "%s%s", data.len ? "," : "", options[i]) < 0)
+			return err_set(err, ENOMEM, "out of memory");
 	}
+	if (!data.len)
+		return 0;
+	if ((data.len >= sizeof(ret->data) - 1 && !shorten(data.data, ret)) ||
+	    strlen(data.data) >= sizeof(ret->data) - 1)
+		return err_set(err, E2BIG, "rootfs: the mount options exceed a page");
+	memcpy(ret->data, data.data, strlen(data.data));
 	return 0;
+}
+
+/* mount(2), in the directory that the options want. */
+static int mount_there(const Task__Mount *m, const char *target, unsigned long flags,
+		       const struct host_mount_options *o)
+{
+	_cleanup_close_ int here = -1;
+	int r;
+
+	if (o->cwd[0]) {
+		here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (here < 0 || chdir(o->cwd) < 0)
+			return -errno;
+	}
+	r = mount(m->source, target, m->type, flags, o->data) < 0 ? -errno : 0;
+	if (here >= 0 && fchdir(here) < 0)
+		log_warn("the directory that we worked in has gone");
+	return r;
 }
 
 static int mount_one(const Task__Mount *m, const char *target, struct err *err)
@@ -68,9 +139,9 @@ static int mount_one(const Task__Mount *m, const char *target, struct err *err)
 	if (r < 0)
 		return r;
 	/* A bind takes no other flags until it is mounted. */
-	if (mount(m->source, target, m->type, o.flags & MS_BIND ? o.flags & bind : o.flags,
-		  o.data) < 0)
-		return err_set_errno(err, errno, "rootfs: mounting %.64s of type %.32s", m->source,
+	r = mount_there(m, target, o.flags & MS_BIND ? o.flags & bind : o.flags, &o);
+	if (r < 0)
+		return err_set_errno(err, -r, "rootfs: mounting %.64s of type %.32s", m->source,
 				     m->type);
 	if (!(o.flags & MS_BIND) || !(o.flags & ~bind))
 		return 0;
