@@ -43,6 +43,7 @@ struct publisher {
 	struct list queue; /* of struct queued */
 	unsigned n_queued;
 	bool in_flight;
+	bool stale; /* conn may still deliver what it was given: nothing is sent on it again */
 	uint64_t pause_ns;
 	struct source *next;  /* sends at the end of the turn */
 	struct source *retry; /* and after a pause */
@@ -88,10 +89,11 @@ static void on_sent(const ProtobufCMessage *reply, const struct err *err, void *
 {
 	struct publisher *p = data;
 	struct queued *head = list_entry(p->queue.next, struct queued, link);
-	bool lost = err && (err->code == EPIPE || err->code == ECONNRESET ||
-			    err->code == ECANCELED || err->code == ETIMEDOUT);
+	bool late = err && err->code == ETIMEDOUT;
+	bool lost = late || (err && (err->code == ECONNRESET || err->code == ECANCELED));
 
 	p->in_flight = false;
+	p->stale |= late;
 	if (!err) {
 		p->pause_ns = FIRST_PAUSE_NS;
 		drop_head(p);
@@ -144,6 +146,9 @@ static void on_next(struct source *source, uint32_t events, void *data)
 			fn(p->idle_data);
 		return;
 	}
+	if (p->stale)
+		rpc_conn_close(TAKE_PTR(p->conn));
+	p->stale = false;
 	if (connect_to(p) < 0 || send_head(p) < 0)
 		retry_later(p);
 	else
