@@ -41,6 +41,7 @@ struct stdio {
 	struct stream streams[N_STREAMS];
 	bool terminal, own_files;
 	int keep_fifo; /* a fifo's write end: no end of input until the client says so */
+	bool in_is_fifo;
 	struct binary_log *binary; /* the program that takes the output; NULL: none */
 	struct source *tell;
 	bool told;
@@ -167,6 +168,7 @@ static int open_fifo(struct stdio *stdio, unsigned which, const char *path, int 
 	if (which == STREAM_IN) {
 		int r = open_path(path, O_RDWR | O_NONBLOCK, &stdio->keep_fifo, err);
 
+		stdio->in_is_fifo = true;
 		return r < 0 ? r : open_path(path, O_RDONLY | O_NONBLOCK, ret, err);
 	}
 	return open_path(path, O_RDWR | O_NONBLOCK, ret, err);
@@ -307,7 +309,7 @@ void stdio_close_stdin(struct stdio *stdio)
 	struct stream *in = &stdio->streams[STREAM_IN];
 
 	/* With a fifo the client's own end comes next, after what it still holds. */
-	if (stdio->keep_fifo >= 0) {
+	if (stdio->in_is_fifo) {
 		close_fd(&stdio->keep_fifo);
 		return;
 	}
