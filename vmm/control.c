@@ -216,13 +216,13 @@ static void handle_attach_share(struct rpc_call *call, const ProtobufCMessage *r
 {
 	struct control *control = data;
 	struct virtio_device *fs = devices_find(control->config.devices, DEVICE_FS, 0);
-	int fd = rpc_call_take_fd(call, 0);
+	int fd = fs ? rpc_call_take_fd(call, 0) : -1;
 	struct err err = ERR_INIT;
 
-	if (fd < 0)
-		fail(call, EINVAL, "no descriptor came with the request");
-	else if (!fs)
+	if (!fs)
 		fail(call, ENOENT, "this machine has no share slot");
+	else if (fd < 0)
+		fail(call, EINVAL, "no descriptor came with the request");
 	else if (virtio_fs_attach(fs, fd, &err) < 0)
 		rpc_fail(call, &err);
 	else

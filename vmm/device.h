@@ -5,8 +5,8 @@
  * virtio ones on its command line.
  *
  *	serial   ports 0x3f8  line 4
- *	virtio   0xd0000000 + 4 KiB * i, line 5 + i:  vsock, rng, disk slots 0, 1, …, net slot,
- *	         fs, balloon, mem
+ *	virtio   0xd0000000 + 4 KiB * i, the lowest lines that are free:  vsock, rng, disk slots 0, 1, …,
+ *	         net slot, fs, balloon, mem
  *
  * Kinds to come find their place at the end of the table, so what is there keeps its address.
  */

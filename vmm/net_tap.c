@@ -32,6 +32,8 @@ struct queue {
 struct tap {
 	struct net_backend backend;
 	unsigned n;
+	bool configured;
+	unsigned long offload; /* as configured last */
 	struct queue queues[NET_MAX_PAIRS];
 };
 
@@ -63,9 +65,11 @@ static ssize_t tap_receive(struct net_backend *backend, unsigned pair, const str
 	do
 		got = readv(tap->queues[pair].fd, iov, (int)n);
 	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	return got;
+	if (got >= 0)
+		return got;
+	/* Without its device it has ended. Else the kernel could not put one packet into words and has dropped it
+	 * (tun_put_user: a GSO type that it does not know): a packet too short to be one, which the device counts. */
+	return errno == EAGAIN ? 0 : errno == EBADFD ? -errno : 1;
 }
 
 static void set_queue(struct queue *queue, bool detached)
@@ -89,8 +93,12 @@ static void tap_configure(struct net_backend *backend, uint64_t features, unsign
 		if (features & (1ull << VIRTIO_NET_F_GUEST_TSO6))
 			offload |= TUN_F_TSO6;
 	}
-	/* Cannot fail but where the tap has gone, which the queues tell. */
-	ioctl(tap->queues[0].fd, TUNSETOFFLOAD, offload);
+	/* Cannot fail but where the tap has gone, which the queues tell. Each takes a lock that all of the host's
+	 * networks share, so none that changes nothing. */
+	if (!tap->configured || tap->offload != offload)
+		ioctl(tap->queues[0].fd, TUNSETOFFLOAD, offload);
+	tap->configured = true;
+	tap->offload = offload;
 	for (unsigned i = 1; i < tap->n; i++)
 		set_queue(&tap->queues[i], i >= pairs);
 }
@@ -100,7 +108,7 @@ static void on_queue(struct source *source, uint32_t events, void *data)
 	const struct queue *queue = data;
 	const struct net_backend_events *to = &queue->tap->backend.events;
 
-	/* A detached queue says so by an error, which is none. */
+	/* Of a detached queue some kernels tell an error, which is none. */
 	if ((events & EPOLLERR) && !queue->detached)
 		to->ended(to->data);
 	else if (events & EPOLLIN)

@@ -226,6 +226,8 @@ static int start(struct blk *blk, struct blk_request *req)
 	}
 	r = plan(blk, req, le64toh(header.sector));
 	if (r < 0) {
+		/* Ranges that were not all judged are nothing to be charged for. */
+		req->io.n_ranges = 0;
 		finish(req, r == -EOPNOTSUPP ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR, 0);
 		return 0;
 	}

@@ -42,6 +42,12 @@ static struct net *net_of(struct virtio_device *dev)
 	return container_of(dev, struct net, dev);
 }
 
+/* Behind the pairs that there are, or behind the only one where the driver knows no more of them. */
+static unsigned control_queue(const struct net *net)
+{
+	return virtio_has(&net->dev, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : 2;
+}
+
 /* --- the turn ------------------------------------------------------------------------------- */
 
 static void park(struct net *net)
@@ -62,6 +68,7 @@ static void on_turn(struct source *source, uint32_t events, void *data)
 		virtio_kick(&net->dev, net_rx_queue(i));
 		virtio_kick(&net->dev, net_tx_queue(i));
 	}
+	virtio_kick(&net->dev, control_queue(net));
 }
 
 void net_backend_lost(struct net *net)
@@ -150,12 +157,6 @@ static void serve_control(struct net *net, unsigned queue)
 }
 
 /* --- the device ----------------------------------------------------------------------------- */
-
-/* Behind the pairs that there are, or behind the only one where the driver knows no more of them. */
-static unsigned control_queue(const struct net *net)
-{
-	return virtio_has(&net->dev, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : 2;
-}
 
 static void net_kick(struct virtio_device *dev, unsigned queue)
 {

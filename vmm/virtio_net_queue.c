@@ -7,7 +7,8 @@
  * them, and uses as many as it filled (with MRG_RXBUF; without, each packet has one buffer). Those
  * that are left serve the next packet, and go back to the ring at the end of the turn. The buffers of
  * one packet are published together. With too few buffers nothing is read: the packet waits in the
- * backend, the driver's kick goes on. A packet larger than what the driver offers is lost.
+ * backend, the driver's kick goes on. A packet larger than what the driver offers is lost, or
+ * cut off by a tap.
  *
  * From the guest, the header is copied and judged, and the copy goes to the backend in its place.
  *

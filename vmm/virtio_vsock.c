@@ -296,11 +296,13 @@ void virtio_vsock_transport_reset(struct virtio_device *dev)
 
 static void serve(struct vsock *vsock)
 {
-	bool rested = !vsock_mux_can_receive(vsock->mux);
+	bool rested;
 
 	vsock->serving = true;
 	if (virtio_serving(&vsock->dev))
 		serve_tx(vsock);
+	/* Whether the guest's packets wait for what serve_rx() frees: it has been told not to kick for them. */
+	rested = !vsock_mux_can_receive(vsock->mux);
 	if (virtio_serving(&vsock->dev))
 		serve_rx(vsock);
 	vsock->serving = false;

@@ -38,6 +38,24 @@ Test(virtio_net_alone, the_driver_chooses_its_pairs)
 	cr_expect_eq(fake.features, 0);
 }
 
+Test(virtio_net_alone, a_turn_obeys_few_commands_and_the_next_goes_on)
+{
+	start(4, 0);
+	for (unsigned i = 0; i < 40; i++) {
+		uint64_t at = data + 128 * i;
+		struct driver_segment segs[] = {{at, 4, false}, {at + 64, 1, true}};
+		const uint8_t bytes[] = {VIRTIO_NET_CTRL_MQ, 0, 2, 0};
+
+		memcpy(guest_at(&g, at), bytes, sizeof(bytes));
+		driver_add(&q[8], segs, 2);
+	}
+	virtio_kick(dev, 8);
+	cr_expect_lt(driver_used_count(&q[8]), 40);
+	for (int i = 0; i < 10; i++)
+		loop_turn(loop, 0);
+	cr_expect_eq(driver_used_count(&q[8]), 40);
+}
+
 Test(virtio_net_alone, without_mq_the_control_queue_is_the_third)
 {
 	start(2, 1ull << VIRTIO_NET_F_MQ);
