@@ -68,13 +68,26 @@ static int64_t do_read(const struct fs_transfer *t)
 		n = preadv(t->fd, iov, (int)n_iov, offset + done);
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* A guest takes fewer bytes than it asked for as the end of the file, and would cut it there. */
 		if (n < 0)
-			return done ? done : -errno;
+			return -errno;
 		if (!n)
 			return done;
 		iov_skip(&iov, &n_iov, (size_t)n);
 		done += n;
 	}
+}
+
+/* mode, of a file that has lost nothing but bits which it should have kept; else 0: somebody has changed it. */
+static mode_t to_restore(int fd, mode_t mode)
+{
+	struct stat st;
+	mode_t lost;
+
+	if (!mode || fstat(fd, &st) < 0)
+		return 0;
+	lost = mode ^ (st.st_mode & 07777);
+	return lost && !(lost & ~(mode & (S_ISUID | S_ISGID))) ? mode : 0;
 }
 
 /*
@@ -100,8 +113,11 @@ static int64_t do_write(struct fs_transfer *t)
 			     append ? RWF_APPEND : 0);
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* Of what it writes back from its cache a guest sees an error only, not how much was written. */
 		if (n <= 0)
-			return done ? done : n < 0 ? -errno : -EIO;
+			return done && !(in->write_flags & FUSE_WRITE_CACHE) ? done
+			       : n < 0                                       ? -errno
+									     : -EIO;
 		iov_skip(&iov, &n_iov, (size_t)n);
 		done += n;
 	}
@@ -167,11 +183,15 @@ bool fs_data_serves(uint32_t opcode)
 
 int64_t fs_data_serve(struct fs_transfer *transfer)
 {
+	int64_t r;
+
 	switch (transfer->req->h.opcode) {
 	case FUSE_READ:
 		return do_read(transfer);
 	case FUSE_WRITE:
-		return do_write(transfer);
+		r = do_write(transfer);
+		transfer->restore = to_restore(transfer->fd, transfer->restore);
+		return r;
 	case FUSE_FSYNC:
 		return do_fsync(transfer);
 	case FUSE_FALLOCATE:

@@ -419,6 +419,8 @@ int main(int argc, char **argv)
 	if (vmm.config.control.given)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
+	/* Of a limit to files' sizes that our caller has: the guest gets EFBIG. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (jail_begin(false, &err) < 0)
 		fatal("%s", err.msg);
 

@@ -290,7 +290,19 @@ int share_op_statfs(struct share_call *call)
 	return share_reply(call, &out, sizeof(out));
 }
 
-/* The guest's sync(2): of each root that it could have written to. */
+/* Whether one of the names before end is of the same file system, and so has had it synced. */
+static bool is_synced(const struct list *names, const struct list *end, dev_t dev)
+{
+	for (const struct list *it = names->next; it != end; it = it->next) {
+		const struct share_root *root = list_entry(it, struct share_name, link)->root;
+
+		if (!root->readonly && root->inode->dev == dev)
+			return true;
+	}
+	return false;
+}
+
+/* The guest's sync(2): of each file system of a root that it could have written to, once. */
 int share_op_syncfs(struct share_call *call)
 {
 	struct list *it, *tmp;
@@ -300,7 +312,7 @@ int share_op_syncfs(struct share_call *call)
 		const struct share_root *root = list_entry(it, struct share_name, link)->root;
 		_cleanup_close_ int fd = -1;
 
-		if (root->readonly)
+		if (root->readonly || is_synced(&call->share->names, it, root->inode->dev))
 			continue;
 		fd = share_reopen(root->inode->fd, O_RDONLY);
 		if (fd < 0 || syncfs(fd) < 0)

@@ -204,6 +204,7 @@ static int read_dir(struct share_call *call, struct share_dir *dir, bool plus)
 			return 0;
 		if (dir->at != at && lseek(dir->fd, (off_t)at, SEEK_SET) < 0)
 			return -errno;
+		dir->at = at; /* also where nothing follows */
 		n = syscall(SYS_getdents64, dir->fd, buf, size < RECORDS_MIN ? RECORDS_MIN : size);
 		if (n <= 0)
 			return n < 0 && first ? -errno : 0;

@@ -10,11 +10,13 @@
  */
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/path.h"
-#include "vmm/fs_data.h"
 #include "vmm/share_internal.h"
+
+#define TICK_NS (20 * 1000000ll) /* the longest of a clock that file systems read */
 
 int share_reopen(int path_fd, int flags)
 {
@@ -44,6 +46,19 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
+/* Whether it could change once more and its times not show it: they are those of the last clock tick. */
+static bool is_fresh(const struct stat *st)
+{
+	const struct timespec *t = &st->st_mtim;
+	struct timespec now;
+
+	if (st->st_ctim.tv_sec > t->tv_sec ||
+	    (st->st_ctim.tv_sec == t->tv_sec && st->st_ctim.tv_nsec > t->tv_nsec))
+		t = &st->st_ctim;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (now.tv_sec - t->tv_sec) * 1000000000ll + (now.tv_nsec - t->tv_nsec) < TICK_NS;
+}
+
 /*
  * What the guest has cached of the file stays good where the file has not changed since it was last
  * opened: close-to-open coherence, without which each start of a program would read its libraries
@@ -58,7 +73,7 @@ static uint32_t open_flags(struct share_inode *inode, int fd)
 		return 0;
 	same = inode->seen_size == st.st_size && same_time(&inode->seen_mtime, &st.st_mtim) &&
 	       same_time(&inode->seen_ctime, &st.st_ctim);
-	inode->seen_size = st.st_size;
+	inode->seen_size = is_fresh(&st) ? -1 : st.st_size;
 	inode->seen_mtime = st.st_mtim;
 	inode->seen_ctime = st.st_ctim;
 	return same ? FOPEN_KEEP_CACHE : 0;
@@ -98,32 +113,6 @@ static int reply_created(struct share_call *call, struct share_inode *parent, co
 	return r < 0 ? r : share_reply(call, &out, sizeof(out));
 }
 
-/* The name was there, which the guest did not know. */
-static int open_existing(struct share_call *call, int dir_fd, int mode, bool truncate)
-{
-	_cleanup_close_ int path_fd =
-		path_open_beneath(dir_fd, call->req->name, O_PATH | O_NOFOLLOW, 0);
-	struct stat st;
-	int r = 0;
-
-	if (path_fd < 0)
-		return path_fd;
-	if (fstat(path_fd, &st) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	call->fd_out = share_reopen(path_fd, mode);
-	if (call->fd_out < 0)
-		return call->fd_out;
-	if (truncate && mode != O_RDONLY) {
-		fs_data_prepare(call->fd_out,
-				call->req->create.open_flags & FUSE_OPEN_KILL_SUIDGID);
-		r = ftruncate(call->fd_out, 0) < 0 ? -errno : 0;
-		fs_data_restore();
-	}
-	return r;
-}
-
 int share_op_create(struct share_call *call)
 {
 	const struct fuse_create_in *in = &call->req->create;
@@ -144,8 +133,9 @@ int share_op_create(struct share_call *call)
 			      in->mode & 07777);
 	r = call->fd_out < 0 ? -errno : 0;
 	share_creds_own();
+	/* Of a name that the guest did not know: its kernel looks again, and at who may open the file. */
 	if (r == -EEXIST && !(in->flags & O_EXCL))
-		r = open_existing(call, dir_fd, mode, in->flags & O_TRUNC);
+		r = -ESTALE;
 	if (r == 0 && fstat(call->fd_out, &st) < 0)
 		r = -errno;
 	return r < 0 ? r : reply_created(call, call->inode, call->req->name, &st);

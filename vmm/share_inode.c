@@ -237,8 +237,10 @@ int share_inode_rename(struct share_inodes *table, struct share_inode *inode,
 	/* A root keeps being found by its descriptor. */
 	if (inode == inode->root->inode || inode == parent)
 		return 0;
-	if (parent && old == parent && inode->name && strcmp(inode->name, name) == 0)
+	if (parent && old == parent && inode->name && strcmp(inode->name, name) == 0) {
+		share_inode_unpin(table, inode);
 		return 0;
+	}
 	copy = parent ? strdup(name) : NULL;
 	if (parent && !copy)
 		return -ENOMEM;
@@ -247,6 +249,7 @@ int share_inode_rename(struct share_inodes *table, struct share_inode *inode,
 	unname(table, inode);
 	inode->parent = parent;
 	inode->name = copy;
+	share_inode_unpin(table, inode);
 	release(table, old);
 	return 0;
 }
@@ -358,12 +361,22 @@ int share_inode_open(struct share_inodes *table, struct share_inode *inode)
 
 void share_inode_pin(struct share_inodes *table, struct share_inode *inode)
 {
-	if (inode->pinned || table->n_pinned >= table->max_open / 2 ||
-	    share_inode_open(table, inode) < 0)
+	/* Beyond the limit its descriptor stays for a while at least. */
+	if (inode->pinned || share_inode_open(table, inode) < 0 ||
+	    table->n_pinned >= table->max_open / 2)
 		return;
 	list_remove(&inode->lru);
 	inode->pinned = true;
 	table->n_pinned++;
+}
+
+void share_inode_unpin(struct share_inodes *table, struct share_inode *inode)
+{
+	if (!inode->pinned || !inode->name)
+		return;
+	inode->pinned = false;
+	table->n_pinned--;
+	list_append(&table->lru, &inode->lru);
 }
 
 /* --- roots ---------------------------------------------------------------------------------- */

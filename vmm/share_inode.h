@@ -79,6 +79,8 @@ int share_inode_open(struct share_inodes *table, struct share_inode *inode);
 void share_inode_set_fd(struct share_inodes *table, struct share_inode *inode, int fd);
 /* Keeps its descriptor open from now on, as far as there is room for it. */
 void share_inode_pin(struct share_inodes *table, struct share_inode *inode);
+/* It may be closed again, if it has a name to be found by. */
+void share_inode_unpin(struct share_inodes *table, struct share_inode *inode);
 
 /* It is called name in parent from now on; parent NULL: it has lost its name. */
 int share_inode_rename(struct share_inodes *table, struct share_inode *inode,

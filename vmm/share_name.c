@@ -192,6 +192,13 @@ static struct share_inode *pin_name(struct share_call *call, const struct share_
 	return inode;
 }
 
+/* Done: what still has a name can be found by it. */
+static void unpin(struct share_call *call, struct share_inode *inode)
+{
+	if (inode)
+		share_inode_unpin(&call->share->inodes, inode);
+}
+
 /* name in dir is gone: was it what the inode was found by? */
 static void lose_name(struct share_call *call, struct share_inode *inode,
 		      const struct share_inode *dir, const char *name)
@@ -204,7 +211,7 @@ static int unlink_name(struct share_call *call, int flags)
 {
 	struct share_inode *inode;
 	struct stat st;
-	int fd = open_dir(call);
+	int fd = open_dir(call), r = 0;
 
 	if (fd < 0)
 		return fd;
@@ -213,9 +220,11 @@ static int unlink_name(struct share_call *call, int flags)
 	if (fd < 0)
 		return fd;
 	if (unlinkat(fd, call->req->name, flags) < 0)
-		return -errno;
-	lose_name(call, inode, call->inode, call->req->name);
-	return 0;
+		r = -errno;
+	else
+		lose_name(call, inode, call->inode, call->req->name);
+	unpin(call, inode);
+	return r;
 }
 
 int share_op_unlink(struct share_call *call)
@@ -247,7 +256,7 @@ int share_op_rename(struct share_call *call)
 	struct share_inodes *inodes = &call->share->inodes;
 	struct share_inode *dir = call->inode, *moved, *replaced, *to;
 	struct stat st;
-	int from_fd, to_fd;
+	int from_fd, to_fd, r;
 
 	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
@@ -268,15 +277,16 @@ int share_op_rename(struct share_call *call)
 	to_fd = from_fd < 0 ? from_fd : share_inode_open(inodes, to);
 	if (to_fd < 0)
 		return to_fd;
-	if (syscall(SYS_renameat2, from_fd, req->name, to_fd, req->name2, flags) < 0)
-		return -errno;
+	r = syscall(SYS_renameat2, from_fd, req->name, to_fd, req->name2, flags) < 0 ? -errno : 0;
 	/* Two names of one file: nothing has moved. */
-	if (moved == replaced)
-		return 0;
-	if (!(flags & RENAME_EXCHANGE))
-		lose_name(call, replaced, to, req->name2);
-	follow_move(call, moved, dir, to, req->name, req->name2);
-	if (flags & RENAME_EXCHANGE)
-		follow_move(call, replaced, to, dir, req->name2, req->name);
-	return 0;
+	if (r == 0 && moved != replaced) {
+		if (!(flags & RENAME_EXCHANGE))
+			lose_name(call, replaced, to, req->name2);
+		follow_move(call, moved, dir, to, req->name, req->name2);
+		if (flags & RENAME_EXCHANGE)
+			follow_move(call, replaced, to, dir, req->name2, req->name);
+	}
+	unpin(call, moved);
+	unpin(call, replaced);
+	return r;
 }

@@ -399,3 +399,96 @@ Test(share, an_unlinked_file_is_still_itself)
 	cr_assert_eq(out.attr.size, 7);
 	cr_assert_neq(lookup(rw_root, "file"), id);
 }
+
+/* As many files as an archive has, each renamed once: their descriptors are wanted for others. */
+Test(share, what_was_moved_needs_no_descriptor_of_its_own)
+{
+	struct rlimit files = {.rlim_cur = 500, .rlim_max = 500};
+	struct fuse_getattr_in getattr = {0};
+	struct fuse_rename_in rename_in = {0};
+	char names[64];
+	uint64_t id;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	share_destroy(share);
+	cr_assert_eq(share_create(&share), 0);
+	add_root("rw", false);
+	rename_in.newdir = rw_root = lookup(1, "rw");
+	for (int i = 0; i < 600; i++) {
+		int n = snprintf(names, sizeof(names), "f%d.new", i) + 1;
+
+		put_file(names, "x");
+		lookup(rw_root, names);
+		n += snprintf(names + n, sizeof(names) - (size_t)n, "f%d", i) + 1;
+		cr_assert_eq(
+			ask(FUSE_RENAME, rw_root, &rename_in, sizeof(rename_in), names, (size_t)n),
+			0);
+	}
+	/* One that is open and has no name any more is still itself, and stays so. */
+	id = lookup(rw_root, "file");
+	cr_assert_eq(ask_name(FUSE_UNLINK, rw_root, "file"), 0);
+	for (int i = 0; i < 600; i++) {
+		snprintf(names, sizeof(names), "f%d", i);
+		cr_assert_eq(ask(FUSE_GETATTR, lookup(rw_root, names), &getattr, sizeof(getattr),
+				 NULL, 0),
+			     0);
+	}
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), 0);
+}
+
+Test(share, what_was_made_meanwhile_is_not_opened_unasked)
+{
+	struct fuse_create_in create = {.flags = O_RDWR | O_CREAT | O_TRUNC, .mode = 0644};
+	struct stat st;
+	char path[128];
+
+	/* The guest has looked, found nothing, and so asks nobody whether it may open it. */
+	cr_assert_eq(ask(FUSE_CREATE, rw_root, &create, sizeof(create), "file", 5), ESTALE);
+	create.flags |= O_EXCL;
+	cr_assert_eq(ask(FUSE_CREATE, rw_root, &create, sizeof(create), "file", 5), EEXIST);
+	snprintf(path, sizeof(path), "%s/file", base);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_eq(st.st_size, 7);
+}
+
+static uint32_t read_directory(uint64_t dir, uint64_t fh, uint64_t offset)
+{
+	struct fuse_read_in in = {.fh = fh, .offset = offset, .size = 4096};
+
+	cr_assert_eq(ask(FUSE_READDIR, dir, &in, sizeof(in), NULL, 0), 0);
+	return (uint32_t)(reply_len - sizeof(struct fuse_out_header));
+}
+
+/* In memory: ext4 itself shows nothing there. */
+Test(share, a_directory_is_read_again_after_its_end)
+{
+	const struct share_root_config config = {.name = "memory"};
+	struct fuse_open_in open_in = {.flags = O_RDONLY | O_DIRECTORY};
+	char memory[] = "/dev/shm/sbx-share-test-XXXXXX";
+	struct fuse_open_out opened;
+	uint64_t root, end = 0;
+	int fd;
+
+	cr_assert_not_null(mkdtemp(memory));
+	fd = open(memory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(mkdirat(fd, "d", 0755), 0);
+	cr_assert_eq(share_add_root(share, &config, fd, NULL), 0);
+	root = lookup(1, "memory");
+	cr_assert_eq(ask(FUSE_OPENDIR, root, &open_in, sizeof(open_in), NULL, 0), 0);
+	memcpy(&opened, BODY, sizeof(opened));
+	for (uint32_t n; (n = read_directory(root, opened.fh, end)) > 0;) {
+		for (uint32_t at = 0; at < n;) {
+			struct fuse_dirent head;
+
+			memcpy(&head, BODY + at, sizeof(head));
+			end = head.off;
+			at += (uint32_t)FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + head.namelen);
+		}
+	}
+	/* At once at its end, and then at its beginning. */
+	cr_assert_eq(ask(FUSE_OPENDIR, root, &open_in, sizeof(open_in), NULL, 0), 0);
+	memcpy(&opened, BODY, sizeof(opened));
+	cr_assert_eq(read_directory(root, opened.fh, end), 0);
+	cr_assert_gt(read_directory(root, opened.fh, 0), 0);
+	io_remove_tree(AT_FDCWD, memory);
+}
