@@ -16,8 +16,11 @@
 
 #define ROOT            "/sys/fs/cgroup"
 #define CONTAINERS      ROOT "/containers"
+#define POD             "/.pod" /* no container's id begins so */
 #define MAX_DESCENDANTS "1024"
 #define AGENT_MIN       "16777216"
+#define POD_MAX         "8388608"
+#define THREAD_BYTES    16384u
 
 /*
  * Enables what the kernel has: a limit of a controller that it lacks is refused when it is set. In
@@ -132,16 +135,49 @@ int cgroup_init(struct err *err)
 	return r < 0 ? err_set_errno(err, -r, "setting the cgroup tree up") : 0;
 }
 
+/* The kernel's measure: an eighth of memory for the stacks of 16 KiB. It takes it once, at boot. */
+static int grow_pids(int containers_fd)
+{
+	struct sysinfo info;
+	char text[32];
+	int r;
+
+	if (sysinfo(&info) < 0)
+		return -errno;
+	snprintf(text, sizeof(text), "%" PRIu64,
+		 (uint64_t)info.totalram * info.mem_unit / (8 * THREAD_BYTES));
+	r = io_write_value(AT_FDCWD, "/proc/sys/kernel/threads-max", text);
+	return r < 0 ? r : write_number(containers_fd, "pids.max", pids_for_containers());
+}
+
+int cgroup_open_pod(void)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (mkdir(CONTAINERS POD, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(CONTAINERS POD, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = io_write_value(fd, "pids.max", "1");
+	if (r >= 0)
+		r = io_write_value(fd, "memory.max", POD_MAX);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
 int cgroup_grow(uint64_t added)
 {
 	_cleanup_close_ int fd = cgroup_open_all();
+	int r;
 
 	if (fd < 0)
 		return fd;
 	added -= added / 16;
 	if (added > UINT64_MAX - memory_at_boot)
 		return -EOVERFLOW;
-	return write_number(fd, "memory.max", memory_at_boot + added);
+	r = write_number(fd, "memory.max", memory_at_boot + added);
+	return r < 0 ? r : grow_pids(fd);
 }
 
 int cgroup_open_all(void)

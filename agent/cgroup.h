@@ -65,6 +65,8 @@ uint64_t cgroup_value(int fd, const char *file, const char *key);
 void cgroup_stats(int fd, Agent__StatsResponse *ret);
 /* Opens the one that all containers are beneath. */
 int cgroup_open_all(void);
+/* That of the process 1 which containers share (ns.h), beside theirs; made where it is not there. */
+int cgroup_open_pod(void);
 
 /*
  * Calls fn once: with 0 when key in cgroup.events becomes want, with -ETIMEDOUT. Never from within

@@ -167,6 +167,8 @@ static int build(const struct child_args *args, int rootfs_fd, int *ret_root, in
 	r = mount_pivot(root, err);
 	if (r >= 0)
 		r = mount_finish(plan, root, err);
+	/* What hooks make is for the host's eyes at times. */
+	umask(022);
 	if (r >= 0)
 		r = hooks_run(&plan->create_hooks, "createContainer", "creating", err);
 	if (r < 0)
@@ -284,12 +286,29 @@ static void give_streams(const struct child_args *args)
 	}
 }
 
-/* The agent's own many descriptors are no measure for programs: what Debian's systemd gives them. */
-static void reset_limits(void)
+/*
+ * The agent's own many descriptors are no measure for programs: what Debian's systemd gives them. Nor is
+ * the memory that the kernel booted with, of which it makes the limit to processes: the cgroup has one. A hard
+ * limit that is asked for may be higher than this, and nobody in a user namespace could raise it later.
+ */
+static void reset_limits(const struct process_plan *process)
 {
 	struct rlimit files = {.rlim_cur = 1024, .rlim_max = 524288};
+	struct rlimit unlimited = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
 
 	setrlimit(RLIMIT_NOFILE, &files);
+	setrlimit(RLIMIT_NPROC, &unlimited);
+	for (size_t i = 0; i < process->n_rlimits; i++) {
+		__rlimit_resource_t resource = (__rlimit_resource_t)process->rlimits[i].resource;
+		struct rlimit limit;
+
+		if (getrlimit(resource, &limit) < 0 ||
+		    limit.rlim_max >= process->rlimits[i].limit.rlim_max)
+			continue;
+		limit.rlim_max = process->rlimits[i].limit.rlim_max;
+		/* Where not even we may, become() says so. */
+		setrlimit(resource, &limit);
+	}
 }
 
 pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
@@ -322,7 +341,7 @@ pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
 		keep[n_keep++] = args->joins.of[i].pidfd;
 	close_all_but(keep, n_keep);
 	reset_signals();
-	reset_limits();
+	reset_limits(args->process);
 	give_streams(args);
 	set_oom_score(args->process->oom_score_adj);
 	if (args->plan)

@@ -7,7 +7,8 @@
  * the agent's own file again, as memory and descriptors of the agent are nothing for neighbours' eyes:
  * one with CAP_SYS_PTRACE can look into any process that it sees. For the same reason it changes to an
  * empty root and gives all rights away, and only then writes the eventfd that every helper waits for
- * before it joins. It lives as long as the guest.
+ * before it joins. It lives as long as the guest. Its cgroup is one of the containers', small and the root of
+ * its cgroup namespace: who enters that, or makes a puppet of it, has gained nothing.
  */
 #include "agent/ns.h"
 
@@ -27,6 +28,7 @@
 
 #include "agent/agent.h"
 #include "agent/caps.h"
+#include "agent/cgroup.h"
 #include "agent/container.h"
 #include "agent/fsmount.h"
 #include "agent/mount.h"
@@ -70,8 +72,10 @@ void ns_run_pod_init(const char *ready_fd)
 	sigfillset(&signals);
 	sigprocmask(SIG_SETMASK, &signals, NULL);
 	prctl(PR_SET_NAME, "pod");
-	if (parse_uint(ready_fd, &fd) < 0 || leave_root() < 0 || caps_drop_bounding(0) < 0 ||
-	    caps_apply(&none) < 0 || write((int)fd, &one, sizeof(one)) != sizeof(one))
+	prctl(PR_SET_DUMPABLE, 0);
+	if (parse_uint(ready_fd, &fd) < 0 || unshare(CLONE_NEWCGROUP) < 0 || leave_root() < 0 ||
+	    caps_drop_bounding(0) < 0 || caps_apply(&none) < 0 ||
+	    write((int)fd, &one, sizeof(one)) != sizeof(one))
 		_exit(1);
 	close_range(0, ~0u, 0);
 	for (;;) {
@@ -96,14 +100,18 @@ static void __attribute__((noreturn)) exec_pod_init(int ready_fd)
 
 static int make_pod_init(struct ns_pod *pod)
 {
+	_cleanup_close_ int cgroup = cgroup_open_pod();
 	int pidfd = -1;
 	struct clone_args args = {
-		.flags = CLONE_NEWPID | CLONE_PIDFD,
+		.flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_INTO_CGROUP,
+		.cgroup = (uint64_t)cgroup,
 		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
 	long pid;
 
+	if (cgroup < 0)
+		return cgroup;
 	close_fd(&pod->pidfd);
 	close_fd(&pod->ready_fd);
 	pod->ready_fd = eventfd(0, EFD_CLOEXEC);

@@ -23,14 +23,6 @@ static void stop_reports(struct process *process)
 	close_fd(&process->helper_pidfd);
 }
 
-static void check_created(struct process *process)
-{
-	if (process->state != PROCESS_CREATING || !process->ready || !process->streams_connected)
-		return;
-	process->state = PROCESS_CREATED;
-	process->events->on_created(process, NULL);
-}
-
 /* It has failed in the state that it is in. May free the process. */
 static void fail(struct process *process, const struct err *err)
 {
@@ -42,6 +34,23 @@ static void fail(struct process *process, const struct err *err)
 		process->state = PROCESS_RUNNING;
 		process->events->on_started(process, err);
 	}
+}
+
+/* May free the process. */
+static void check_created(struct process *process)
+{
+	struct err err = ERR_INIT;
+
+	if (process->state != PROCESS_CREATING || !process->ready || !process->streams_connected)
+		return;
+	/* One that was killed meanwhile, and reaped: its number may be another's by now. */
+	if (pidfd_send_signal(process->pidfd, 0, NULL, 0) < 0) {
+		err_set(&err, ESRCH, "the process died while it was being prepared");
+		fail(process, &err);
+		return;
+	}
+	process->state = PROCESS_CREATED;
+	process->events->on_created(process, NULL);
 }
 
 static void report_ended(struct process *process)

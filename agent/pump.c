@@ -40,7 +40,10 @@ enum pump_state pump_splice(int from, int to, bool from_is_pipe)
 	return PUMP_MORE;
 }
 
-/* A terminal's master reads as EIO once the last slave is closed and everything was read. */
+/*
+ * A terminal's master reads as EIO while no slave is open, and goes on when a program opens one again, as
+ * systemd does for each of its messages. The end of a terminal is that of its process.
+ */
 static enum pump_state fill(int from, struct pump_buffer *buffer)
 {
 	ssize_t n = read(from, buffer->data, sizeof(buffer->data));
@@ -52,7 +55,7 @@ static enum pump_state fill(int from, struct pump_buffer *buffer)
 	}
 	if (n < 0 && errno == EINTR)
 		return PUMP_MORE;
-	return n < 0 && errno == EAGAIN ? PUMP_STARVED : PUMP_EOF;
+	return n < 0 && (errno == EAGAIN || errno == EIO) ? PUMP_STARVED : PUMP_EOF;
 }
 
 enum pump_state pump_copy(int from, int to, struct pump_buffer *buffer)

@@ -194,8 +194,10 @@ void handle_pause(struct rpc_call *call, const ProtobufCMessage *msg, void *data
 		err_set_errno(&err, -r, "freezing container %s", container->id);
 	else if ((r = cgroup_watch_add(container->agent->loop, container->cgroup_fd, "frozen", 1,
 				       FREEZE_TIMEOUT_NS, on_frozen, container,
-				       &container->watch)) < 0)
+				       &container->watch)) < 0) {
+		cgroup_freeze(container->cgroup_fd, false);
 		err_set_errno(&err, -r, "watching container %s", container->id);
+	}
 	if (r < 0)
 		rpc_fail(call, &err);
 	else

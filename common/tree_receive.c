@@ -7,9 +7,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/bytes.h"
@@ -86,6 +88,18 @@ static int set_attributes(const struct receiving *rec, int fd, const struct tree
 	return 0;
 }
 
+/*
+ * A knob of the kernel's, which a container may have mounted there for us to turn: of some it is judged by the
+ * writer's user id alone.
+ */
+static bool is_kernels_own(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ||
+	       fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 /* A fresh file. One that cannot be removed, as something is mounted there, is written to. */
 static int create_file(int dirfd, const char *name)
 {
@@ -100,7 +114,7 @@ static int create_file(int dirfd, const char *name)
 	fd = openat(dirfd, name, flags, 0600);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !is_kernels_own(fd))
 		return fd;
 	close(fd);
 	return -EINVAL;

@@ -71,5 +71,7 @@ status=$?
 check "-it without a terminal is refused" '[ $status = 125 ] && err_has "not a terminal"'
 run -t -- tty
 check "-t alone gives the program a terminal" '[ $status = 0 ] && out_has /dev/pts/0'
+run -t -- sh -c 'exec 0<&- 1>&- 2>&-; sleep 1; exec >/dev/tty; echo back; exit 7'
+check "a program may leave its terminal and come back" '[ $status = 7 ] && out_has back'
 check "nothing is left" '! leftovers'
 finish

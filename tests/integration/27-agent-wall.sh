@@ -110,7 +110,8 @@ mkdir -p "$SBX_ROOT/etc" "$work/bundle"
 caps=$(sed -n 's/^#define \(CAP_[A-Z_]*\)[[:space:]]*[0-9]*$/"\1"/p' /usr/include/linux/capability.h 2>/dev/null | grep -v LAST | paste -sd ,)
 [ -n "$caps" ] || caps='"CAP_SYS_ADMIN","CAP_SYS_PTRACE","CAP_MKNOD","CAP_DAC_OVERRIDE","CAP_DAC_READ_SEARCH","CAP_SYS_RAWIO","CAP_SYSLOG","CAP_SYS_CHROOT","CAP_BPF","CAP_PERFMON","CAP_NET_ADMIN"'
 map='[{containerID: 0, hostID: 100000, size: 65536}]'
-jq '.process.terminal = false | .process.args = ["sh", "-c", "mount -o remount,rw /proc/sys; id -u; wall try 0"] | del(.process.rlimits)
+jq '.process.terminal = false | .process.args = ["sh", "-c", "mount -o remount,rw /proc/sys; id -u; ulimit -n; wall try 0"]
+	| .process.rlimits = [{type: "RLIMIT_NOFILE", soft: 1000000, hard: 1000000}]
 	| .root = {path: "'"$work"'/root"} | .linux.namespaces += [{type: "user"}] | .linux.uidMappings = '"$map"' | .linux.gidMappings = '"$map"'
 	| .process.capabilities |= map_values(['"$caps"']) | .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]' \
 	"$work/bundle/config.json" >"$work/new" && mv "$work/new" "$work/bundle/config.json"
@@ -118,5 +119,6 @@ timeout -k 5 100 "$build/bin/sbx-oci" --root "$work/oci" run -b "$work/bundle" m
 status=$?
 check "root of a user namespace: of the kernel's and the agent's nothing is reached" '[ $status = 0 ] && out_has 0 &&
 	[ "$(grep -c ": refused: " "$work/out")" -ge 20 ] && ! grep -vE "^(a new (tmpfs|sysfs|cgroup file system)|what covers /proc/keys|/proc/sys writable again|the agent.s keys|the streams. port of the host): " "$work/out" | grep REACHED'
+check "and it has the limits that it was to have" 'out_has 1000000'
 check "nothing is left" '! leftovers'
 finish

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,6 +32,28 @@ Test(pump, output_until_the_end)
 	close(pipe_fds[1]);
 	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true), PUMP_EOF);
 	cr_assert_eq(read(sock[1], buf, sizeof(buf)), 4);
+}
+
+/* systemd opens its console for each message; in between nobody has it open. */
+Test(pump, a_terminal_that_nobody_has_open_may_be_opened_again)
+{
+	struct pump_buffer buffer = {0};
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), slave;
+	char name[64], buf[16];
+
+	cr_assert_geq(master, 0);
+	cr_assert_eq(grantpt(master), 0);
+	cr_assert_eq(unlockpt(master), 0);
+	cr_assert_eq(ptsname_r(master, name, sizeof(name)), 0);
+	for (int i = 0; i < 2; i++) {
+		slave = open(name, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+		cr_assert_geq(slave, 0);
+		cr_assert_eq(write(slave, "word", 4), 4);
+		close(slave);
+		cr_assert_eq(pump_copy(master, sock[0], &buffer), PUMP_STARVED);
+		cr_assert_eq(read(sock[1], buf, sizeof(buf)), 4);
+	}
+	close(master);
 }
 
 /* A peer that does not read: what does not fit stays in the pipe, and nothing else holds it. */
