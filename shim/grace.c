@@ -11,13 +11,11 @@
 #include "shim/grace.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "common/io.h"
+#include "common/thread.h"
 
-#define STACK  65536
 #define NOBODY "4194304" /* PID_MAX_LIMIT: every process's number is below */
 
 static void *take_lock(void *data)
@@ -29,17 +27,6 @@ static void *take_lock(void *data)
 
 void grace_begin(void)
 {
-	sigset_t all, saved;
-	pthread_attr_t attr;
-	pthread_t thread;
-
-	if (geteuid() != 0 || pthread_attr_init(&attr) != 0)
-		return;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	pthread_create(&thread, &attr, take_lock, NULL);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	pthread_attr_destroy(&attr);
+	if (geteuid() == 0)
+		thread_run(take_lock, NULL, NULL);
 }

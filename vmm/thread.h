@@ -17,9 +17,8 @@ struct thread {
 };
 
 /*
- * Starts run(data) on a thread with every signal blocked: the main thread's loop is where signals are
- * dealt with. It is confined to list before it runs. Its stack is small, so that no huge page lies
- * behind it; a signal handler's frame and a few buffers fit. name is what the system shows.
+ * Starts run(data) on a thread (common/thread.h) that is confined to list before it runs. name is what
+ * the system shows.
  *
  * vCPUs and workers use no heap, neither to take nor to give back: the C library would keep a part of
  * it for the thread, return that as the thread ends, and need system calls for memory that the lists
