@@ -9,7 +9,6 @@
  * alone; without that, loading wants CAP_SYS_ADMIN, so the last sets are taken under the filter.
  */
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
@@ -175,13 +174,9 @@ static int join_keyring(struct err *err)
 
 static int become_user(const struct passwd_user *user, struct err *err)
 {
-	if (setgroups(user->n_groups, user->groups) < 0)
-		return err_set_errno(err, errno, "setting %zu groups", user->n_groups);
-	if (setresgid(user->gid, user->gid, user->gid) < 0)
-		return err_set_errno(err, errno, "becoming group %u", user->gid);
-	if (setresuid(user->uid, user->uid, user->uid) < 0)
-		return err_set_errno(err, errno, "becoming user %u", user->uid);
-	return join_keyring(err);
+	int r = user_become(user->uid, user->gid, user->groups, user->n_groups, err);
+
+	return r < 0 ? r : join_keyring(err);
 }
 
 static int drop_rights(const struct child_args *args, const struct passwd_user *user,

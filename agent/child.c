@@ -15,13 +15,12 @@
  *
  * Both are forks of the agent: they hold copies of its memory and descriptors. The first thing
  * each does is to close all but what it needs; they are not dumpable (main.c), so that nothing in
- * the container can look into them before exec. The agent has one thread, so everything that is
- * safe in a process is safe here.
+ * the container can look into them before exec. The agent's other threads use no heap and no locks
+ * (relay.c), so everything that is safe in a process is safe here.
  */
 #include "agent/child.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -43,6 +42,7 @@
 #include "agent/report.h"
 #include "agent/rootfs.h"
 #include "agent/share.h"
+#include "agent/user.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 
@@ -116,13 +116,6 @@ static int map_ids(pid_t pid, const struct plan *plan, struct err *err)
 	return plan->namespaces & CLONE_NEWUSER ? idmap_write(pid, &plan->idmaps, err) : 0;
 }
 
-/* Root of the new user namespace; before, it is nobody there and may mount nothing. */
-static int become_mapped_root(void)
-{
-	return setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0 ? -errno
-											  : 0;
-}
-
 /* Puts the detached rootfs where it can be reached, as a mount of this namespace. */
 static int attach_root(int rootfs_fd, struct err *err)
 {
@@ -143,8 +136,9 @@ static int build(const struct child_args *args, int rootfs_fd, int *ret_root, in
 	_cleanup_close_ int root = -1, tty = -1;
 	int r;
 
-	if ((plan->namespaces & CLONE_NEWUSER) && (r = become_mapped_root()) < 0)
-		return err_set_errno(err, -r, "becoming root of the user namespace");
+	/* Before, it is nobody in its user namespace and may mount nothing. */
+	if ((plan->namespaces & CLONE_NEWUSER) && (r = user_become(0, 0, NULL, 0, err)) < 0)
+		return r;
 	/* Only now: a cgroup namespace's root is where its creator is, and clone3() enters late. */
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return err_set_errno(err, errno, "cgroup namespace");

@@ -75,7 +75,7 @@ static bool pump_from(struct forward *f, int side)
 
 	if (f->ended[side])
 		return false;
-	state = pump_copy(f->fds[side], f->fds[!side], &f->buffers[side]);
+	state = pump_copy(f->fds[side], f->fds[!side], &f->buffers[side], NULL);
 	if (state == PUMP_EOF || state == PUMP_BROKEN) {
 		f->ended[side] = true;
 		shutdown(f->fds[!side], SHUT_WR);

@@ -8,7 +8,6 @@
  * into the mount namespace alone.
  */
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 #include "agent/child.h"
 #include "agent/copy.h"
 #include "agent/report.h"
+#include "agent/user.h"
 #include "common/cleanup.h"
 
 static void __attribute__((noreturn)) run_joined(const struct child_args *args, int sync_fd)
@@ -54,10 +54,7 @@ static int join_namespaces(const struct child_args *args, struct err *err)
 	if (setns(args->init_pidfd, (int)namespaces) < 0)
 		return err_set_errno(err, errno == ESRCH ? ENOENT : errno,
 				     "joining the container's namespaces");
-	if ((namespaces & CLONE_NEWUSER) &&
-	    (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
-		return err_set_errno(err, errno, "becoming root of the user namespace");
-	return 0;
+	return namespaces & CLONE_NEWUSER ? user_become(0, 0, NULL, 0, err) : 0;
 }
 
 void child_join(const struct child_args *args)

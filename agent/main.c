@@ -9,8 +9,9 @@
  *
  * The host's connection is the guest's life: without it nobody can ask for anything or be told of
  * an end, so when it goes, all is synced and the machine is off. The same happens if a stage
- * fails, after one line on the console. Nothing else ends this process: there is one thread and
- * one loop, in which nothing waits; what may wait happens in children (child.c).
+ * fails, after one line on the console. Nothing else ends this process: there is one loop,
+ * in which nothing waits; what may wait happens in children (child.c), or, where it is about what a
+ * process reads and writes, on a thread (relay.c).
  */
 #include <fcntl.h>
 #include <signal.h>

@@ -21,15 +21,26 @@ static bool has_data(int fd, bool is_pipe)
 	return ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
-enum pump_state pump_splice(int from, int to, bool from_is_pipe)
+static void spend(size_t *left, ssize_t n)
+{
+	if (left)
+		*left -= (size_t)n;
+}
+
+enum pump_state pump_splice(int from, int to, bool from_is_pipe, size_t *left)
 {
 	for (int step = 0; step < MAX_STEPS; step++) {
-		ssize_t n = splice(from, NULL, to, NULL, CHUNK, SPLICE_F_NONBLOCK);
+		size_t chunk = left && *left < CHUNK ? *left : CHUNK;
+		ssize_t n;
 
-		if (n > 0)
-			continue;
+		/* Of nothing splice(2) says 0 as well. */
+		n = splice(from, NULL, to, NULL, chunk, SPLICE_F_NONBLOCK);
 		if (n == 0)
 			return PUMP_EOF;
+		if (n > 0) {
+			spend(left, n);
+			continue;
+		}
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN)
@@ -44,11 +55,13 @@ enum pump_state pump_splice(int from, int to, bool from_is_pipe)
  * A terminal's master reads as EIO while no slave is open, and goes on when a program opens one again, as
  * systemd does for each of its messages. The end of a terminal is that of its process.
  */
-static enum pump_state fill(int from, struct pump_buffer *buffer)
+static enum pump_state fill(int from, struct pump_buffer *buffer, size_t *left)
 {
-	ssize_t n = read(from, buffer->data, sizeof(buffer->data));
+	size_t size = left && *left < sizeof(buffer->data) ? *left : sizeof(buffer->data);
+	ssize_t n = read(from, buffer->data, size);
 
 	if (n > 0) {
+		spend(left, n);
 		buffer->begin = 0;
 		buffer->end = (size_t)n;
 		return PUMP_MORE;
@@ -58,14 +71,14 @@ static enum pump_state fill(int from, struct pump_buffer *buffer)
 	return n < 0 && (errno == EAGAIN || errno == EIO) ? PUMP_STARVED : PUMP_EOF;
 }
 
-enum pump_state pump_copy(int from, int to, struct pump_buffer *buffer)
+enum pump_state pump_copy(int from, int to, struct pump_buffer *buffer, size_t *left)
 {
 	for (int step = 0; step < MAX_STEPS; step++) {
 		enum pump_state state;
 		ssize_t n;
 
 		if (buffer->begin == buffer->end) {
-			state = fill(from, buffer);
+			state = fill(from, buffer, left);
 			if (state != PUMP_MORE)
 				return state;
 			if (buffer->begin == buffer->end)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/user.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/io.h"
@@ -70,5 +73,16 @@ int user_lookup(const struct process_plan *process, int root_fd, struct passwd_u
 	}
 	if (!ret->home[0])
 		snprintf(ret->home, sizeof(ret->home), "/");
+	return 0;
+}
+
+int user_become(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct err *err)
+{
+	if (syscall(SYS_setgroups, n_groups, groups) < 0)
+		return err_set_errno(err, errno, "setting %zu groups", n_groups);
+	if (syscall(SYS_setresgid, gid, gid, gid) < 0)
+		return err_set_errno(err, errno, "becoming group %u", gid);
+	if (syscall(SYS_setresuid, uid, uid, uid) < 0)
+		return err_set_errno(err, errno, "becoming user %u", uid);
 	return 0;
 }

@@ -14,4 +14,11 @@
 int user_lookup(const struct process_plan *process, int root_fd, struct passwd_user *ret,
 		struct err *err);
 
+/*
+ * The calling process's real, effective and saved ids and its groups. By the system calls: the C library's
+ * functions would have every thread do it, and wait for those of the agent's relays, which a clone of it knows
+ * of but does not have.
+ */
+int user_become(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct err *err);
+
 #endif

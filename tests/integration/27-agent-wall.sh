@@ -10,6 +10,7 @@ wall=$build/tests/guest_wall
 mkdir -p "$work/root"/{bin,etc,proc,sys,dev,tmp}
 cp "$(command -v busybox)" "$work/root/bin/busybox"
 cp "$wall" "$work/root/bin/wall"
+cp "$build/tests/guest_hold" "$work/root/bin/hold"
 busybox --list | while read -r applet; do
 	[ "$applet" = busybox ] || ln -s busybox "$work/root/bin/$applet"
 done
@@ -103,7 +104,32 @@ timeout 60 "$sbx" rm -f box >"$work/out" 2>"$work/err"
 status=$?
 check "a container that has frozen itself is removed" '[ $status = 0 ]'
 
-# The same in a user namespace of its own, where every capability is one over what is its own alone.
+# Locks of its streams that it never lets go: only its own streams wait.
+"$sbx" run -d --name box "${driver[@]}" --cap-add ALL --security-opt seccomp=unconfined "$image" sleep 1000 >/dev/null 2>&1
+holder() { # NAME PID: it still holds, and nobody else is held up
+	local pid=$2
+	sleep 2
+	check "$1: it is held" 'kill -0 "$pid"'
+	goes_on "$1"
+}
+timeout -k 1 100 "$sbx" exec box hold write 1 >/dev/null 2>"$work/held" </dev/null &
+writer=$!
+holder "a pipe that is written to and held" $writer
+yes | timeout -k 1 100 "$sbx" exec -i box hold read 0 >/dev/null 2>"$work/held" &
+reader=$!
+holder "a pipe that is read from and held" $reader
+export TMUX_TMPDIR=$work TERM=screen
+tmux -f /dev/null new-session -d -s t -x 100 -y 30 "$sbx exec -it box hold winsize 0"
+sleep 2
+tmux -f /dev/null resize-window -t t -x 80 -y 20
+holder "a terminal whose size is asked for and held" "$(tmux -f /dev/null list-panes -F '#{pane_pid}')"
+timeout 60 "$sbx" rm -f box >"$work/out" 2>"$work/err"
+status=$?
+check "a container that holds its streams is removed" '[ $status = 0 ]'
+wait $writer $reader
+tmux -f /dev/null kill-server 2>/dev/null
+
+# Every capability in a user namespace of its own, where every capability is one over what is its own alone.
 mkdir -p "$SBX_ROOT/etc" "$work/bundle"
 [ "${SBX_HYPERVISOR:-vmm}" = vmm ] || printf '[vm]\nhypervisor = qemu\nemulation = yes\n' >"$SBX_ROOT/etc/sbx.conf"
 "$build/bin/sbx-oci" spec --bundle "$work/bundle"

@@ -24,13 +24,13 @@ Test(pump, output_until_the_end)
 {
 	char buf[16];
 
-	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true), PUMP_STARVED);
+	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true, NULL), PUMP_STARVED);
 	cr_assert_eq(write(pipe_fds[1], "hello", 5), 5);
-	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true), PUMP_STARVED);
+	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true, NULL), PUMP_STARVED);
 	cr_assert_eq(read(sock[1], buf, sizeof(buf)), 5);
 	cr_assert_eq(write(pipe_fds[1], "last", 4), 4);
 	close(pipe_fds[1]);
-	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true), PUMP_EOF);
+	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true, NULL), PUMP_EOF);
 	cr_assert_eq(read(sock[1], buf, sizeof(buf)), 4);
 }
 
@@ -50,7 +50,7 @@ Test(pump, a_terminal_that_nobody_has_open_may_be_opened_again)
 		cr_assert_geq(slave, 0);
 		cr_assert_eq(write(slave, "word", 4), 4);
 		close(slave);
-		cr_assert_eq(pump_copy(master, sock[0], &buffer), PUMP_STARVED);
+		cr_assert_eq(pump_copy(master, sock[0], &buffer, NULL), PUMP_STARVED);
 		cr_assert_eq(read(sock[1], buf, sizeof(buf)), 4);
 	}
 	close(master);
@@ -67,17 +67,17 @@ Test(pump, back_pressure)
 	while (state != PUMP_BLOCKED) {
 		n = write(pipe_fds[1], buf, sizeof(buf));
 		in += n > 0 ? (size_t)n : 0;
-		state = pump_splice(pipe_fds[0], sock[0], true);
+		state = pump_splice(pipe_fds[0], sock[0], true, NULL);
 		cr_assert_neq(state, PUMP_EOF);
 	}
 	while ((n = write(pipe_fds[1], buf, sizeof(buf))) > 0)
 		in += (size_t)n;
-	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true), PUMP_BLOCKED);
+	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true, NULL), PUMP_BLOCKED);
 	close(pipe_fds[1]);
 	while (state != PUMP_EOF) {
 		while ((n = read(sock[1], buf, sizeof(buf))) > 0)
 			out += (size_t)n;
-		state = pump_splice(pipe_fds[0], sock[0], true);
+		state = pump_splice(pipe_fds[0], sock[0], true, NULL);
 	}
 	while ((n = read(sock[1], buf, sizeof(buf))) > 0)
 		out += (size_t)n;
@@ -88,17 +88,17 @@ Test(pump, output_nobody_wants)
 {
 	close(sock[1]);
 	cr_assert_eq(write(pipe_fds[1], "x", 1), 1);
-	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true), PUMP_BROKEN);
+	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true, NULL), PUMP_BROKEN);
 }
 
 Test(pump, input)
 {
 	char buf[16];
 
-	cr_assert_eq(pump_splice(sock[0], pipe_fds[1], false), PUMP_STARVED);
+	cr_assert_eq(pump_splice(sock[0], pipe_fds[1], false, NULL), PUMP_STARVED);
 	cr_assert_eq(write(sock[1], "in", 2), 2);
 	shutdown(sock[1], SHUT_WR);
-	cr_assert_eq(pump_splice(sock[0], pipe_fds[1], false), PUMP_EOF);
+	cr_assert_eq(pump_splice(sock[0], pipe_fds[1], false, NULL), PUMP_EOF);
 	cr_assert_eq(read(pipe_fds[0], buf, sizeof(buf)), 2);
 }
 
@@ -109,9 +109,9 @@ Test(pump, input_nobody_reads)
 	while (write(pipe_fds[1], buf, 4096) > 0)
 		;
 	cr_assert_gt(write(sock[1], buf, sizeof(buf)), 0);
-	cr_assert_eq(pump_splice(sock[0], pipe_fds[1], false), PUMP_BLOCKED);
+	cr_assert_eq(pump_splice(sock[0], pipe_fds[1], false, NULL), PUMP_BLOCKED);
 	close(pipe_fds[0]);
-	cr_assert_eq(pump_splice(sock[0], pipe_fds[1], false), PUMP_BROKEN);
+	cr_assert_eq(pump_splice(sock[0], pipe_fds[1], false, NULL), PUMP_BROKEN);
 }
 
 /* More than a turn's share is left for the next one, so that one stream cannot starve the others. */
@@ -122,8 +122,9 @@ Test(pump, takes_turns)
 	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC),
 	    null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-	cr_assert_eq(pump_copy(zero, null, &buffer), PUMP_MORE);
-	cr_assert_eq(pump_copy(null, zero, &buffer), PUMP_EOF, "a source that cannot be read");
+	cr_assert_eq(pump_copy(zero, null, &buffer, NULL), PUMP_MORE);
+	cr_assert_eq(pump_copy(null, zero, &buffer, NULL), PUMP_EOF,
+		     "a source that cannot be read");
 	(void)buf;
 	close(zero);
 	close(null);
@@ -136,17 +137,33 @@ Test(pump, copy_keeps_what_does_not_fit)
 	size_t in = 0, out = 0;
 	ssize_t n;
 
-	while (pump_copy(sock[0], pipe_fds[1], &buffer) != PUMP_BLOCKED) {
+	while (pump_copy(sock[0], pipe_fds[1], &buffer, NULL) != PUMP_BLOCKED) {
 		n = write(sock[1], buf, sizeof(buf));
 		in += n > 0 ? (size_t)n : 0;
 	}
 	cr_assert_gt(buffer.end, buffer.begin);
 	shutdown(sock[1], SHUT_WR);
-	while (pump_copy(sock[0], pipe_fds[1], &buffer) != PUMP_EOF) {
+	while (pump_copy(sock[0], pipe_fds[1], &buffer, NULL) != PUMP_EOF) {
 		while ((n = read(pipe_fds[0], buf, sizeof(buf))) > 0)
 			out += (size_t)n;
 	}
 	while ((n = read(pipe_fds[0], buf, sizeof(buf))) > 0)
 		out += (size_t)n;
 	cr_assert_eq(in, out);
+}
+
+/* What an exec's children write after its end is nobody's. */
+Test(pump, no_more_than_is_left)
+{
+	struct pump_buffer buffer = {0};
+	size_t left = 5;
+	char buf[16];
+
+	cr_assert_eq(write(pipe_fds[1], "hello, you", 10), 10);
+	cr_assert_eq(pump_splice(pipe_fds[0], sock[0], true, &left), PUMP_EOF);
+	cr_assert_eq(read(sock[1], buf, sizeof(buf)), 5);
+	left = 3;
+	cr_assert_eq(pump_copy(pipe_fds[0], sock[0], &buffer, &left), PUMP_EOF);
+	cr_assert_eq(read(sock[1], buf, sizeof(buf)), 3);
+	cr_assert_eq(left, 0);
 }
