@@ -267,7 +267,9 @@ static int create_fs(struct devices *devices, const struct options *options)
 	struct err err = ERR_INIT;
 	int pair[2], r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+	/* The device's end waits where it must (virtio_fs.c); for the rest it asks not to. */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    io_set_nonblock(pair[1], true) < 0)
 		return -errno;
 	r = virtio_fs_create(devices->loop, &devices->fs);
 	if (r >= 0)

@@ -66,6 +66,8 @@ void vhost_user_hold(struct vhost_user *vu)
 		return;
 	vu->held = true;
 	virtio_pause(vu->dev, true);
+	if (vu->dev->ops->drain)
+		vu->dev->ops->drain(vu->dev);
 	for (unsigned i = 0; i < vu->n_queues; i++) {
 		vu->dev->queues[i].ready = false;
 		vu->queues[i].base = vu->dev->queues[i].next_avail;

@@ -101,6 +101,9 @@ struct virtio_ops {
 	void (*kick)(struct virtio_device *dev, unsigned queue);
 	/* Stops serving, before a pause or snapshot, and goes on. May be NULL. */
 	void (*pause)(struct virtio_device *dev, bool on);
+	/* While paused: ends what is in flight and points into guest memory, which is about to go; may
+	 * wait for that. NULL: nothing is in flight while paused. */
+	void (*drain)(struct virtio_device *dev);
 	void (*destroy)(struct virtio_device *dev);
 	const struct virtio_counter *counters;
 	unsigned n_counters;

@@ -23,7 +23,8 @@
  *
  * Reset takes every request back from the workers before it returns, closes all handles, and forgets
  * what is with sbx-share; the driver's next INIT makes sbx-share forget too. While paused nothing is
- * popped or answered: workers are drained, the socket is not read.
+ * popped or answered: workers are drained, the socket is not read. Only before the guest's memory goes,
+ * beside QEMU, the answers of sbx-share's thread are waited for.
  *
  * Framing that leaves no room for a header is the driver's fault: DEVICE_NEEDS_RESET. Anything else
  * that makes no sense is answered with an error.
@@ -94,6 +95,11 @@ static void fs_pause(struct virtio_device *dev, bool on)
 	fs_link_hold(fs, on);
 }
 
+static void fs_drain(struct virtio_device *dev)
+{
+	fs_link_drain(fs_of(dev));
+}
+
 static void fs_config_read(struct virtio_device *dev, size_t offset, void *buf, size_t len)
 {
 	struct virtio_fs_config config = {
@@ -136,6 +142,7 @@ static const struct virtio_ops fs_ops = {
 	.reset = fs_reset,
 	.kick = fs_kick,
 	.pause = fs_pause,
+	.drain = fs_drain,
 	.destroy = fs_destroy,
 	.counters = counters,
 	.n_counters = ARRAY_SIZE(counters),

@@ -73,6 +73,7 @@ void fs_go_on(struct fs *fs, unsigned queue, bool starved);
 int fs_shared_start(struct fs *fs, struct fs_request *req, size_t len);
 /* Asks sbx-share for what a WRITE took from the file's mode (fs_data.h), then answers it. 0 or -errno. */
 int fs_shared_restore(struct fs *fs, struct fs_request *req);
+bool fs_shared_pending(const struct fs *fs);
 /* Answers the requests that are with sbx-share with an error, or forgets them: error 0. */
 void fs_drop_shared(struct fs *fs, int error);
 
@@ -85,6 +86,8 @@ int fs_shared_done(struct fs *fs, uint64_t tag, const uint8_t *reply, size_t siz
  */
 int fs_link_send(struct fs *fs, const uint8_t *buf, size_t n, int fd);
 void fs_link_hold(struct fs *fs, bool on);
+/* Waits until no request is with sbx-share. */
+void fs_link_drain(struct fs *fs);
 void fs_link_close(struct fs *fs);
 
 #endif

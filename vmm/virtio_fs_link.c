@@ -62,12 +62,12 @@ int fs_link_send(struct fs *fs, const uint8_t *buf, size_t n, int fd)
 }
 
 /* 1: one answer was taken; 0: none is there; or -errno. */
-static int receive(struct fs *fs)
+static int receive(struct fs *fs, int flags)
 {
 	int fds[IO_MAX_FDS], r;
 	struct fuse_out_header head;
 	size_t n_fds = 0;
-	ssize_t n = sock_recv(fs->link_fd, fs->reply, sizeof(fs->reply), fds, &n_fds, MSG_DONTWAIT);
+	ssize_t n = sock_recv(fs->link_fd, fs->reply, sizeof(fs->reply), fds, &n_fds, flags);
 
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
@@ -88,6 +88,22 @@ static int receive(struct fs *fs)
 	return -EPROTO;
 }
 
+static void lost_by(struct fs *fs, int error)
+{
+	lost(fs, error == -EPROTO ? "sent what is no answer" : "is gone");
+}
+
+void fs_link_drain(struct fs *fs)
+{
+	while (fs->link && fs_shared_pending(fs)) {
+		int r = receive(fs, 0);
+
+		/* A socket that does not wait is no way to drain. */
+		if (r <= 0)
+			lost_by(fs, r);
+	}
+}
+
 static void on_link(struct source *source, uint32_t events, void *data)
 {
 	struct fs *fs = data;
@@ -103,9 +119,9 @@ static void on_link(struct source *source, uint32_t events, void *data)
 	if (fs->dev.paused)
 		return;
 	for (unsigned i = 0; i < ANSWERS_PER_TURN && r > 0 && fs->link; i++)
-		r = receive(fs);
+		r = receive(fs, MSG_DONTWAIT);
 	if (r < 0)
-		lost(fs, r == -EPROTO ? "sent what is no answer" : "is gone");
+		lost_by(fs, r);
 }
 
 int virtio_fs_attach(struct virtio_device *dev, int fd, struct err *err)

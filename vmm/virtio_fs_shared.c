@@ -139,6 +139,14 @@ int fs_shared_done(struct fs *fs, uint64_t tag, const uint8_t *reply, size_t siz
 	return 0;
 }
 
+bool fs_shared_pending(const struct fs *fs)
+{
+	for (unsigned i = 0; i < FS_REQUESTS; i++)
+		if (fs->requests_in_flight[i].where == FS_SHARE)
+			return true;
+	return false;
+}
+
 void fs_drop_shared(struct fs *fs, int error)
 {
 	for (unsigned i = 0; i < FS_REQUESTS; i++) {

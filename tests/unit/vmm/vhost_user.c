@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,7 +14,9 @@
 #include "common/io.h"
 #include "common/loop.h"
 #include "tests/unit/vmm/guest_driver.h"
+#include "vmm/fuse_proto.h"
 #include "vmm/vhost_user_proto.h"
+#include "vmm/virtio_fs.h"
 #include "vmm/virtio_rng.h"
 
 #define RAM_SIZE   (1u << 20)
@@ -33,15 +36,20 @@ static void on_close(int why, void *data)
 	closed = why ? why : 1;
 }
 
-static void setup(void)
+static void connect_to_device(void)
 {
 	int pair[2];
 
-	cr_assert_eq(loop_create(&loop), 0);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	front = pair[0];
-	cr_assert_eq(virtio_rng_create(&dev), 0);
 	cr_assert_eq(vhost_user_create(loop, pair[1], dev, 1, on_close, NULL, &vu), 0);
+}
+
+static void setup(void)
+{
+	cr_assert_eq(loop_create(&loop), 0);
+	cr_assert_eq(virtio_rng_create(&dev), 0);
+	connect_to_device();
 	memory = memfd_create("guest", MFD_CLOEXEC);
 	cr_assert_eq(ftruncate(memory, RAM_SIZE), 0);
 	g = (struct guest){.size = RAM_SIZE};
@@ -222,6 +230,62 @@ Test(vhost_user, new_memory_takes_the_place_of_the_old)
 	expect_served(page);
 	say_memory(RAM_SIZE, 0);
 	expect_served(page);
+}
+
+static void *answer_late(void *data)
+{
+	static uint8_t buf[FUSE_PROTO_MAX_REQUEST];
+	struct fuse_out_header out = {.len = sizeof(out), .error = -ENOENT};
+	int share = *(int *)data;
+	struct fuse_in_header in;
+
+	if (recv(share, buf, sizeof(buf), 0) < (ssize_t)sizeof(in))
+		return NULL;
+	memcpy(&in, buf, sizeof(in));
+	out.unique = in.unique;
+	usleep(200000);
+	send(share, &out, sizeof(out), 0);
+	return NULL;
+}
+
+/* The names are served by another thread, whose answer goes to where the request was. */
+Test(vhost_user, memory_goes_after_what_is_with_the_share_has_been_answered)
+{
+	struct {
+		struct fuse_in_header head;
+		char name[2];
+	} __attribute__((packed))
+	lookup = {{.len = sizeof(lookup), .opcode = FUSE_LOOKUP, .unique = 7, .nodeid = 1}, "a"};
+	uint64_t page = guest_alloc(&g, 4096), base;
+	struct driver_segment segs[] = {{page, sizeof(lookup), false}, {page + 2048, 256, true}};
+	struct fuse_out_header out;
+	uint32_t head, len;
+	pthread_t share;
+	int pair[2];
+
+	vhost_user_destroy(vu);
+	close(front);
+	cr_assert_eq(virtio_fs_create(loop, &dev), 0);
+	connect_to_device();
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	cr_assert_eq(virtio_fs_attach(dev, pair[0], NULL), 0);
+	cr_assert_eq(dev->ops->start(dev), 0);
+	start();
+	memcpy(guest_at(&g, page), &lookup, sizeof(lookup));
+	driver_add(&q, segs, 2);
+	eventfd_write(kick, 1);
+	turn();
+	cr_assert_eq(pthread_create(&share, NULL, answer_late, &pair[1]), 0);
+	say_state(VHOST_USER_GET_VRING_BASE, 0);
+	base = hear(VHOST_USER_GET_VRING_BASE) >> 32;
+	cr_expect_eq(base, 1);
+	say_memory(RAM_SIZE, 0);
+	cr_assert(driver_get(&q, &head, &len));
+	memcpy(&out, guest_at(&g, page + 2048), sizeof(out));
+	cr_expect_eq(out.unique, 7);
+	cr_expect_eq(out.error, -ENOENT);
+	pthread_join(share, NULL);
+	close(pair[1]);
 }
 
 Test(vhost_user, need_reply_is_answered)
