@@ -6,6 +6,10 @@
  * buffers for is left alone and costs nothing. Queues beyond those that the driver uses are detached,
  * so that the kernel puts no flow on them.
  *
+ * To attach a queue, to detach it and to set the offloads takes a lock that all of the host's networks
+ * share, and has all of its processors wait for each other. So what the driver wants is noted, and done
+ * at a rate: one that keeps changing its mind waits for its own changes, and nobody else does.
+ *
  * A tap takes what is written to it or drops it; there is nothing to wait for. When its network
  * namespace goes, so does it: the queue then reports an error, and the backend has ended.
  */
@@ -20,6 +24,9 @@
 #include "common/loop.h"
 #include "common/slots.h"
 #include "vmm/net_backend.h"
+#include "vmm/throttle.h"
+
+#define CHANGES_PER_SECOND 32 /* and at once: a start of all queues takes 16 */
 
 struct queue {
 	struct tap *tap;
@@ -34,6 +41,10 @@ struct tap {
 	unsigned n;
 	bool configured;
 	unsigned long offload; /* as configured last */
+	/* As the driver wants it. */
+	unsigned long wanted_offload;
+	unsigned wanted_pairs;
+	struct throttle changes;
 	struct queue queues[NET_MAX_PAIRS];
 };
 
@@ -77,8 +88,40 @@ static void set_queue(struct queue *queue, bool detached)
 	struct ifreq ifr = {.ifr_flags = detached ? IFF_DETACH_QUEUE : IFF_ATTACH_QUEUE};
 
 	/* One that stays attached only gets flows that nobody reads until the driver wants it. */
-	if (queue->detached != detached && ioctl(queue->fd, TUNSETQUEUE, &ifr) == 0)
+	if (ioctl(queue->fd, TUNSETQUEUE, &ifr) == 0)
 		queue->detached = detached;
+}
+
+static bool may_change(struct tap *tap)
+{
+	if (!throttle_allows(&tap->changes))
+		return false;
+	throttle_spend(&tap->changes, 0);
+	return true;
+}
+
+/* Does what differs from what is wanted, as far as the rate allows. Is called again for the rest. */
+static void change(void *data)
+{
+	struct tap *tap = data;
+
+	/* Cannot fail but where the tap has gone, which the queues tell. */
+	if (!tap->configured || tap->offload != tap->wanted_offload) {
+		if (!may_change(tap))
+			return;
+		ioctl(tap->queues[0].fd, TUNSETOFFLOAD, tap->wanted_offload);
+		tap->configured = true;
+		tap->offload = tap->wanted_offload;
+	}
+	for (unsigned i = 1; i < tap->n; i++) {
+		bool detached = i >= tap->wanted_pairs;
+
+		if (tap->queues[i].detached == detached)
+			continue;
+		if (!may_change(tap))
+			return;
+		set_queue(&tap->queues[i], detached);
+	}
 }
 
 static void tap_configure(struct net_backend *backend, uint64_t features, unsigned pairs)
@@ -93,14 +136,9 @@ static void tap_configure(struct net_backend *backend, uint64_t features, unsign
 		if (features & (1ull << VIRTIO_NET_F_GUEST_TSO6))
 			offload |= TUN_F_TSO6;
 	}
-	/* Cannot fail but where the tap has gone, which the queues tell. Each takes a lock that all of the host's
-	 * networks share, so none that changes nothing. */
-	if (!tap->configured || tap->offload != offload)
-		ioctl(tap->queues[0].fd, TUNSETOFFLOAD, offload);
-	tap->configured = true;
-	tap->offload = offload;
-	for (unsigned i = 1; i < tap->n; i++)
-		set_queue(&tap->queues[i], i >= pairs);
+	tap->wanted_offload = offload;
+	tap->wanted_pairs = pairs;
+	change(tap);
 }
 
 static void on_queue(struct source *source, uint32_t events, void *data)
@@ -123,6 +161,7 @@ static void tap_destroy(struct net_backend *backend)
 		source_remove(tap->queues[i].source);
 		close_fd(&tap->queues[i].fd);
 	}
+	throttle_stop(&tap->changes);
 	free(tap);
 }
 
@@ -153,6 +192,7 @@ int net_tap_create(struct loop *loop, const int *fds, unsigned n,
 		   const struct net_backend_events *events, struct net_backend **ret,
 		   struct err *err)
 {
+	const struct rate changes = {.ops = CHANGES_PER_SECOND};
 	struct tap *tap = n && n <= NET_MAX_PAIRS ? calloc(1, sizeof(*tap)) : NULL;
 	int r = 0;
 
@@ -162,6 +202,10 @@ int net_tap_create(struct loop *loop, const int *fds, unsigned n,
 		return err_set(err, EINVAL, "net: 1 to %d queues are wanted", NET_MAX_PAIRS);
 	tap->backend = (struct net_backend){.ops = &tap_ops, .events = *events, .pairs = n};
 	tap->n = n;
+	throttle_init(&tap->changes, &changes, change, tap);
+	r = throttle_start(&tap->changes, loop);
+	if (r < 0)
+		err_set_errno(err, -r, "net: the tap");
 	for (unsigned i = 0; i < n; i++)
 		tap->queues[i] = (struct queue){.tap = tap, .index = i, .fd = fds[i]};
 	for (unsigned i = 0; i < n && r == 0; i++) {
