@@ -193,6 +193,27 @@ Test(vsock_mux, refusals_wait_for_receive_buffers_and_stop_the_guest)
 	/* The test's driver went round its ring without waiting; so much for that device. */
 }
 
+/* It has been told not to kick for packets that wait, and may sleep until they are taken. */
+Test(vsock_mux, packets_that_waited_for_room_are_taken_without_a_kick)
+{
+	struct vsock_packet p = vg_packet(1, 2, VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	struct driver_segment rx = {vg.rx_gpa, RX_SIZE, true};
+	struct driver_segment tx = {vg.tx_gpa, VSOCK_HEADER_SIZE, false};
+
+	/* Room is left for ten refusals, and buffers for none. */
+	for (unsigned i = 0; i < RX_BUFFERS + 246; i++)
+		vg_send(&vg, 1, 2, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0);
+	cr_assert_eq(vg.dev->queues[1].next_avail, RX_BUFFERS + 246);
+	vsock_packet_encode(&p, guest_at(&vg.mem, vg.tx_gpa));
+	for (unsigned i = 0; i < 20; i++)
+		driver_add(&vg.q[0], &rx, 1);
+	for (unsigned i = 0; i < 30; i++)
+		driver_add(&vg.q[1], &tx, 1);
+	virtio_kick(vg.dev, 1);
+	vg_turn(&vg);
+	cr_expect_eq(vg.dev->queues[1].next_avail, RX_BUFFERS + 246 + 30);
+}
+
 /* --- many ---------------------------------------------------------------------------------- */
 
 #define MANY 400 /* the limit of open files rules here; the integration test has more */
