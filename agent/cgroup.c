@@ -73,18 +73,26 @@ static uint64_t memory_for_containers(void)
 	return available > 2 * reserve ? available - reserve : available / 2;
 }
 
+static uint64_t pids_reserve;
+
 /* An eighth of the kernel's thread slots stays for kernel threads, the agent and its helpers. */
 static uint64_t pids_for_containers(void)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t n;
+	uint64_t n = 0;
 
-	if (io_read_file(AT_FDCWD, "/proc/sys/kernel/threads-max", 64, &text, NULL) < 0)
-		return 1024;
-	text[strcspn(text, "\n")] = 0;
-	if (parse_uint(text, &n) < 0)
-		return 1024;
-	return n > 1024 ? n - n / 8 : n - n / 4;
+	if (io_read_file(AT_FDCWD, "/proc/sys/kernel/threads-max", 64, &text, NULL) >= 0) {
+		text[strcspn(text, "\n")] = 0;
+		if (parse_uint(text, &n) < 0)
+			n = 0;
+	}
+	pids_reserve = n > 1024 ? n / 8 : n / 4;
+	return n ? n - pids_reserve : 1024;
+}
+
+uint64_t cgroup_pids_reserve(void)
+{
+	return pids_reserve;
 }
 
 static int write_number(int dir, const char *file, uint64_t v)

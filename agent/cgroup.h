@@ -34,6 +34,8 @@ struct plan;
 int cgroup_init(struct err *err);
 /* The machine has so many bytes more than at boot: the containers have them, less a reserve. */
 int cgroup_grow(uint64_t added);
+/* How many threads the containers leave to the kernel and the agent. */
+uint64_t cgroup_pids_reserve(void);
 
 /* Makes the container's cgroup. Returns its directory; -EEXIST. */
 int cgroup_create(const char *id, struct err *err);

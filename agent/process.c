@@ -13,12 +13,30 @@
 #include "agent/cgroup.h"
 #include "agent/container.h"
 #include "agent/oom.h"
+#include "agent/relay.h"
 #include "agent/report.h"
 #include "common/loop.h"
+
+/* With a terminal's master in an unread report the socket's end would be the terminal's, here. */
+static void discard_reports(struct process *process)
+{
+	struct report report;
+	int fd = -1;
+
+	if (process->report_fd < 0)
+		return;
+	shutdown(process->report_fd, SHUT_RD);
+	while (report_recv(process->report_fd, &report, &fd) > 0) {
+		if (fd >= 0 && report.kind == REPORT_TERMINAL)
+			relay_close_master(process->agent->loop, TAKE_FD(fd));
+		close_fd(&fd);
+	}
+}
 
 static void stop_reports(struct process *process)
 {
 	source_remove(TAKE_PTR(process->report_source));
+	discard_reports(process);
 	close_fd(&process->report_fd);
 	close_fd(&process->helper_pidfd);
 }

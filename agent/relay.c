@@ -15,6 +15,10 @@
  * has its lane pumped until one side has no more, so a level that lasts (a hang-up, a writable socket)
  * never spins. A lane takes at most its share of a turn before the other lanes and what is asked.
  *
+ * A dead process's input is closed after its output has been passed on: another process of its container
+ * may hold the input's lock, and the output is worth more. Where one holds the output's, the end is told
+ * when that one ends, at the latest with its container.
+ *
  * The agent clones processes that go on without exec, and with its memory: so a relay's thread uses no
  * heap and takes no lock of the C library, which would stay locked in the clone for ever (user.h has the
  * other half of this). relay_close() leaves a thread that is held up behind, and its memory goes as it
@@ -31,6 +35,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "agent/cgroup.h"
 #include "agent/pump.h"
 #include "common/cleanup.h"
 #include "common/loop.h"
@@ -40,6 +45,8 @@
 
 /* More than a terminal holds: 64 KiB on the way to the master and a buffer of 4 KiB. */
 #define TERMINAL_HOLDS (128u << 10)
+
+#define MIN_THREADS 16u
 
 enum { ASK_END_INPUT = 1, ASK_DRAIN = 2, ASK_RESIZE = 4, ASK_QUIT = 8 };
 
@@ -57,6 +64,7 @@ struct relay {
 	struct lane lanes[RELAY_MAX_LANES];
 	size_t n_lanes;
 	int epoll_fd;
+	bool draining; /* the process is dead */
 	/* Both sides'. */
 	int wake_fd, ended_fd;
 	atomic_uint asks;
@@ -131,8 +139,6 @@ static void heed(struct lane *lane, unsigned asks, uint32_t size)
 	if (lane->is.kind == RELAY_INPUT) {
 		/* What the host has sent before it asked may still lie in the connection. */
 		lane->finish |= asks & ASK_END_INPUT;
-		if (asks & ASK_DRAIN)
-			close_lane(lane);
 		return;
 	}
 	if (lane->is.kind == RELAY_TERMINAL && (asks & ASK_RESIZE))
@@ -143,24 +149,39 @@ static void heed(struct lane *lane, unsigned asks, uint32_t size)
 	}
 }
 
+/* Moves what a lane can move. Returns whether it is open still. */
+static bool serve_lane(struct relay *relay, struct lane *lane, unsigned asks, bool *more)
+{
+	if (asks & ASK_QUIT)
+		close_lane(lane);
+	if (asks && lane->is.fd >= 0)
+		heed(lane, asks, atomic_load(&relay->size));
+	if (lane->ready && lane->is.fd >= 0)
+		move(lane);
+	*more |= lane->is.fd >= 0 && lane->ready;
+	return lane->is.fd >= 0;
+}
+
 /* Does what was asked, and moves what can be moved. false: every lane is closed. */
 static bool turn(struct relay *relay, unsigned asks, bool *ret_more)
 {
-	uint32_t size = atomic_load(&relay->size);
 	bool open = false;
 
 	*ret_more = false;
+	if (asks & ASK_DRAIN)
+		relay->draining = true;
+	for (size_t i = 0; i < relay->n_lanes; i++)
+		if (relay->lanes[i].is.kind != RELAY_INPUT)
+			open |= serve_lane(relay, &relay->lanes[i], asks, ret_more);
 	for (size_t i = 0; i < relay->n_lanes; i++) {
 		struct lane *lane = &relay->lanes[i];
 
-		if (asks & ASK_QUIT)
+		if (lane->is.kind != RELAY_INPUT)
+			continue;
+		if (!relay->draining)
+			open |= serve_lane(relay, lane, asks, ret_more);
+		else if (!open)
 			close_lane(lane);
-		if (asks && lane->is.fd >= 0)
-			heed(lane, asks, size);
-		if (lane->ready && lane->is.fd >= 0)
-			move(lane);
-		open |= lane->is.fd >= 0;
-		*ret_more |= lane->is.fd >= 0 && lane->ready;
 	}
 	return open;
 }
@@ -184,12 +205,35 @@ static unsigned wait_for_events(struct relay *relay, bool more)
 	return asks;
 }
 
+/* /dev/null cannot be watched, and need not be: it is never in anybody's way. */
+static int watch(int epoll_fd, int fd, uint32_t events, uint32_t what)
+{
+	struct epoll_event event = {.events = events, .data.u32 = what};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EPERM ? -errno : 0;
+}
+
+/* Here, since a terminal may wait for what is on its way to it before it says what it has. */
+static void watch_lanes(struct relay *relay)
+{
+	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+	for (uint32_t i = 0; i < relay->n_lanes; i++) {
+		struct lane *lane = &relay->lanes[i];
+
+		if (lane->is.sock >= 0 && (watch(relay->epoll_fd, lane->is.sock, events, i) < 0 ||
+					   watch(relay->epoll_fd, lane->is.fd, events, i) < 0))
+			close_lane(lane);
+	}
+}
+
 static void *run(void *data)
 {
 	struct relay *relay = data;
 	unsigned asks = 0;
 	bool more;
 
+	watch_lanes(relay);
 	while (turn(relay, asks, &more))
 		asks = wait_for_events(relay, more);
 	/* The last use of relay: the loop frees it. */
@@ -199,12 +243,22 @@ static void *run(void *data)
 
 /* --- the loop -------------------------------------------------------------------------------- */
 
+static size_t live; /* threads */
+
+/* Half of what containers leave to the agent and the kernel. */
+static size_t most(void)
+{
+	size_t half = (size_t)cgroup_pids_reserve() / 2;
+
+	return half < MIN_THREADS ? MIN_THREADS : half;
+}
+
+/* Its lanes are closed, or somebody else's. */
 static void relay_free(struct relay *relay)
 {
 	if (!relay)
 		return;
 	for (size_t i = 0; i < relay->n_lanes; i++) {
-		close_lane(&relay->lanes[i]);
 		free(relay->lanes[i].to_host);
 		free(relay->lanes[i].to_process);
 	}
@@ -222,6 +276,7 @@ static void on_ended(struct source *source, uint32_t events, void *data)
 
 	/* It has nothing left to do but to end: no wait to speak of. */
 	pthread_join(relay->thread, NULL);
+	live--;
 	relay->joined = true;
 	source_remove(TAKE_PTR(relay->ended_source));
 	/* Last: the owner may free us. */
@@ -231,74 +286,67 @@ static void on_ended(struct source *source, uint32_t events, void *data)
 		relay_free(relay);
 }
 
-/* /dev/null cannot be watched, and need not be: it is never in anybody's way. */
-static int watch(int epoll_fd, int fd, uint32_t events, uint32_t what)
+static int set_up(struct relay *relay, struct loop *loop)
 {
-	struct epoll_event event = {.events = events, .data.u32 = what};
-
-	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EPERM ? -errno : 0;
-}
-
-static int set_up_lane(struct relay *relay, uint32_t index)
-{
-	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-	struct lane *lane = &relay->lanes[index];
 	int r;
 
-	if (lane->is.kind == RELAY_TERMINAL) {
+	for (size_t i = 0; i < relay->n_lanes; i++) {
+		struct lane *lane = &relay->lanes[i];
+
+		if (lane->is.kind != RELAY_TERMINAL || lane->is.sock < 0)
+			continue;
 		lane->to_host = calloc(1, sizeof(*lane->to_host));
 		lane->to_process = calloc(1, sizeof(*lane->to_process));
 		if (!lane->to_host || !lane->to_process)
 			return -ENOMEM;
 	}
-	r = watch(relay->epoll_fd, lane->is.sock, events, index);
-	return r < 0 ? r : watch(relay->epoll_fd, lane->is.fd, events, index);
-}
-
-static int set_up(struct relay *relay, struct loop *loop)
-{
-	int r = 0;
-
 	relay->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	relay->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	relay->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (relay->epoll_fd < 0 || relay->wake_fd < 0 || relay->ended_fd < 0)
 		return -errno;
-	for (uint32_t i = 0; i < relay->n_lanes && r >= 0; i++)
-		r = set_up_lane(relay, i);
-	if (r >= 0)
-		r = watch(relay->epoll_fd, relay->wake_fd, EPOLLIN, WAKE);
-	if (r >= 0)
-		r = loop_add_io(loop, relay->ended_fd, EPOLLIN, on_ended, relay,
-				&relay->ended_source);
-	return r;
+	r = watch(relay->epoll_fd, relay->wake_fd, EPOLLIN, WAKE);
+	return r < 0 ? r
+		     : loop_add_io(loop, relay->ended_fd, EPOLLIN, on_ended, relay,
+				   &relay->ended_source);
 }
 
 int relay_start(struct loop *loop, const struct relay_lane *lanes, size_t n_lanes,
 		relay_ended_fn on_all_ended, void *data, struct relay **ret)
 {
-	_cleanup_(relay_free_p) struct relay *relay = calloc(1, sizeof(*relay));
+	_cleanup_(relay_free_p) struct relay *relay = NULL;
 	int r;
 
-	if (!relay) {
-		for (size_t i = 0; i < n_lanes; i++)
-			close_lane(&(struct lane){.is = lanes[i]});
+	if (live >= most())
+		return -ENOBUFS;
+	relay = calloc(1, sizeof(*relay));
+	if (!relay)
 		return -ENOMEM;
-	}
-	relay->n_lanes = n_lanes;
-	relay->ended = on_all_ended;
-	relay->data = data;
-	for (size_t i = 0; i < n_lanes; i++) {
-		relay->lanes[i].is = lanes[i];
-		relay->lanes[i].left = SIZE_MAX;
-	}
+	*relay = (struct relay){.n_lanes = n_lanes,
+				.ended = on_all_ended,
+				.data = data,
+				.epoll_fd = -1,
+				.wake_fd = -1,
+				.ended_fd = -1};
+	for (size_t i = 0; i < n_lanes; i++)
+		relay->lanes[i] = (struct lane){.is = lanes[i], .left = SIZE_MAX};
 	r = set_up(relay, loop);
 	if (r >= 0)
 		r = thread_run(run, relay, &relay->thread);
 	if (r < 0)
 		return r;
+	live++;
 	*ret = TAKE_PTR(relay);
 	return 0;
+}
+
+void relay_close_master(struct loop *loop, int master)
+{
+	const struct relay_lane lane = {RELAY_TERMINAL, -1, master};
+	struct relay *relay;
+
+	if (relay_start(loop, &lane, 1, NULL, NULL, &relay) >= 0)
+		relay_close(relay);
 }
 
 static void ask(struct relay *relay, unsigned what)

@@ -26,13 +26,19 @@ struct relay_lane {
 typedef void (*relay_ended_fn)(void *data);
 
 /*
- * Starts to move bytes. The lanes' descriptors are taken over, also on failure, and none may be used by
- * the caller any more. *ret is freed by relay_close(). Returns 0 or -errno.
+ * Starts to move bytes. The lanes' descriptors are taken over, but not on failure. *ret is freed by
+ * relay_close(). Returns 0 or -errno; -ENOBUFS: there are too many.
  */
 int relay_start(struct loop *loop, const struct relay_lane *lanes, size_t n_lanes,
 		relay_ended_fn ended, void *data, struct relay **ret);
 /* Moves nothing more: ended is not called. Closes all lanes, as soon as the kernel lets it. */
 void relay_close(struct relay *relay);
+
+/*
+ * Closes a terminal's master that no relay has: that hangs it up, and waits for whoever writes to it. Where no
+ * thread can be had it stays open, which costs a descriptor and no more.
+ */
+void relay_close_master(struct loop *loop, int master);
 
 /* These only ask: the thread does it as soon as it can. */
 /* End of file for the process, after what the host has sent before. A terminal has none. */

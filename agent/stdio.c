@@ -53,7 +53,11 @@ static void close_stream(struct stream *stream)
 {
 	source_remove(TAKE_PTR(stream->source));
 	close_fd(&stream->sock);
-	close_fd(&stream->fd);
+	/* A pipe is the container's only once its program runs, and then the relay has it. */
+	if (!stream->io->terminal)
+		close_fd(&stream->fd);
+	else if (stream->fd >= 0)
+		relay_close_master(stream->io->loop, TAKE_FD(stream->fd));
 	stream->connecting = false;
 }
 
@@ -77,21 +81,22 @@ static int start_relay(struct stdio *io)
 	int r;
 
 	for (int i = 0; i < 3; i++) {
-		struct stream *stream = &io->streams[i];
+		const struct stream *stream = &io->streams[i];
+		enum relay_kind kind = i == 0 ? RELAY_INPUT : RELAY_OUTPUT;
 
-		if (stream->sock < 0)
-			continue;
-		source_remove(TAKE_PTR(stream->source));
-		lanes[n].kind = io->terminal ? RELAY_TERMINAL : i == 0 ? RELAY_INPUT : RELAY_OUTPUT;
-		lanes[n].sock = TAKE_FD(stream->sock);
-		lanes[n++].fd = TAKE_FD(stream->fd);
+		if (stream->sock >= 0)
+			lanes[n++] = (struct relay_lane){io->terminal ? RELAY_TERMINAL : kind,
+							 stream->sock, stream->fd};
+		source_remove(TAKE_PTR(io->streams[i].source));
 	}
-	if (n == 0)
-		return 0;
-	r = relay_start(io->loop, lanes, n, on_moved, io, &io->relay);
-	if (r >= 0 && io->input_ended)
+	r = n ? relay_start(io->loop, lanes, n, on_moved, io, &io->relay) : 0;
+	if (r < 0)
+		return r;
+	for (int i = 0; i < 3; i++)
+		io->streams[i].sock = io->streams[i].fd = -1;
+	if (io->relay && io->input_ended)
 		relay_end_input(io->relay);
-	return r;
+	return 0;
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -262,7 +267,7 @@ int stdio_set_terminal(struct stdio *io, int master)
 	int r;
 
 	if (!io->terminal || io->relay || stream->sock < 0 || stream->fd >= 0) {
-		close(master);
+		relay_close_master(io->loop, master);
 		return -EINVAL;
 	}
 	stream->fd = master;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -219,4 +220,52 @@ Test(relay, closing_it_tells_nobody)
 	cr_assert_eq(ended, 0);
 	close(out);
 	close(out_pipe);
+}
+
+/* A master that no process got: it hangs its terminal up. */
+Test(relay, a_master_is_closed_beside_the_loop)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
+	char name[64], byte;
+
+	cr_assert_eq(grantpt(master), 0);
+	cr_assert_eq(unlockpt(master), 0);
+	cr_assert_eq(ptsname_r(master, name, sizeof(name)), 0);
+	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	relay_close_master(loop, master);
+	cr_expect_leq(read(slave, &byte, 1), 0, "the end, or EIO");
+	cr_assert_eq(loop_turn(loop, 5000), 0);
+	close(slave);
+}
+
+Test(relay, there_are_not_too_many)
+{
+	struct relay *relays[64];
+	struct relay_lane lane;
+	int outs[64], pipes[64], n = 0, r;
+
+	do {
+		outs[n] = make(&lane, RELAY_OUTPUT, &pipes[n]);
+		r = relay_start(loop, &lane, 1, NULL, NULL, &relays[n]);
+	} while (r == 0 && ++n < 63);
+	cr_assert_eq(r, -ENOBUFS);
+	cr_expect_eq(n, 16);
+	close(lane.sock);
+	close(lane.fd);
+	for (int i = 0; i < n; i++)
+		relay_close(relays[i]);
+	for (int i = 0; i <= n; i++) {
+		close(outs[i]);
+		close(pipes[i]);
+	}
+	/* Whose threads have ended count no more. */
+	outs[0] = make(&lane, RELAY_OUTPUT, &pipes[0]);
+	do
+		cr_assert_eq(loop_turn(loop, 5000), 0);
+	while ((r = relay_start(loop, &lane, 1, on_ended, NULL, &relay)) == -ENOBUFS);
+	cr_assert_eq(r, 0);
+	for (int i = 0; i < 16; i++)
+		loop_turn(loop, 100);
+	close(outs[0]);
+	close(pipes[0]);
 }
