@@ -91,7 +91,7 @@ compose_qemu() {
 find_emulator() {
 	local installed modules
 	emulator=(qemu-system-x86_64)
-	[[ $icount == no ]] && command -v python3 >/dev/null || return 0
+	command -v python3 >/dev/null || return 0
 	installed=$(command -v qemu-system-x86_64)
 	modules=$(echo /usr/lib/*/qemu/accel-tcg-x86_64.so)
 	emulator=(env "QEMU_MODULE_DIR=${modules%/*}" "$("$here/emulator" "$installed" "$cache")"
