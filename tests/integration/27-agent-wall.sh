@@ -129,7 +129,7 @@ check "a container that holds its streams is removed" '[ $status = 0 ]'
 wait $writer $reader
 tmux -f /dev/null kill-server 2>/dev/null
 
-# Every capability in a user namespace of its own, where every capability is one over what is its own alone.
+# Every capability again, but in a user namespace of its own: each is one over what belongs to that namespace.
 mkdir -p "$SBX_ROOT/etc" "$work/bundle"
 [ "${SBX_HYPERVISOR:-vmm}" = vmm ] || printf '[vm]\nhypervisor = qemu\nemulation = yes\n' >"$SBX_ROOT/etc/sbx.conf"
 "$build/bin/sbx-oci" spec --bundle "$work/bundle"

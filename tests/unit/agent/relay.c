@@ -78,15 +78,21 @@ static void wait_for_end(void)
 		cr_assert_eq(loop_turn(loop, 5000), 0);
 }
 
-Test(relay, moves_until_every_lane_has_ended)
+static void start_both(int *in, int *in_pipe, int *out, int *out_pipe)
 {
 	struct relay_lane lanes[2];
+
+	*in = make(&lanes[0], RELAY_INPUT, in_pipe);
+	*out = make(&lanes[1], RELAY_OUTPUT, out_pipe);
+	cr_assert_eq(relay_start(loop, lanes, 2, on_ended, NULL, &relay), 0);
+}
+
+Test(relay, moves_until_every_lane_has_ended)
+{
 	int in, in_pipe, out, out_pipe;
 	char byte;
 
-	in = make(&lanes[0], RELAY_INPUT, &in_pipe);
-	out = make(&lanes[1], RELAY_OUTPUT, &out_pipe);
-	cr_assert_eq(relay_start(loop, lanes, 2, on_ended, NULL, &relay), 0);
+	start_both(&in, &in_pipe, &out, &out_pipe);
 	cr_assert_eq(write(in, "asked", 5), 5);
 	expect(in_pipe, "asked");
 	cr_assert_eq(write(out_pipe, "answered", 8), 8);
@@ -152,13 +158,10 @@ Test(relay, a_dead_process_has_said_what_the_pipe_holds)
 
 Test(relay, nothing_left_ends_at_once)
 {
-	struct relay_lane lanes[2];
 	int in, in_pipe, out, out_pipe;
 	char byte;
 
-	in = make(&lanes[0], RELAY_INPUT, &in_pipe);
-	out = make(&lanes[1], RELAY_OUTPUT, &out_pipe);
-	cr_assert_eq(relay_start(loop, lanes, 2, on_ended, NULL, &relay), 0);
+	start_both(&in, &in_pipe, &out, &out_pipe);
 	cr_assert_eq(write(out_pipe, "bye", 3), 3);
 	relay_drain(relay);
 	wait_for_end();

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files that a guest has looked up: the same ones later, and few descriptors for many of them. */
+#include <sys/resource.h>
+
+#include "tests/unit/vmm/share_guest.h"
+
+TestSuite(share_inode, .init = set_up, .fini = tear_down);
+
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 65536; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+Test(share_inode, looked_up_files_hold_no_descriptors)
+{
+	unsigned before = open_fds();
+	struct fuse_getattr_in getattr = {0};
+	uint64_t ids[300];
+	char name[32];
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		put_file(name, "x");
+		ids[i] = lookup(rw_root, name);
+	}
+	cr_assert_leq(open_fds(), before + 1);
+	for (int i = 0; i < 300; i++)
+		cr_assert_eq(ask(FUSE_GETATTR, ids[i], &getattr, sizeof(getattr), NULL, 0), 0);
+}
+
+/* With few descriptors to keep, each is closed and opened again by its name, wherever that is now. */
+Test(share_inode, files_are_found_again_by_their_names)
+{
+	struct rlimit files = {.rlim_cur = 500, .rlim_max = 500};
+	struct fuse_getattr_in getattr = {0};
+	struct fuse_mkdir_in mkdir_in = {.mode = 0755};
+	struct fuse_rename_in rename_in = {0};
+	uint64_t dir, ids[200];
+	char name[128], other[128];
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	share_destroy(share);
+	cr_assert_eq(share_create(&share), 0);
+	add_root("rw", false);
+	rename_in.newdir = rw_root = lookup(1, "rw");
+	cr_assert_eq(ask(FUSE_MKDIR, rw_root, &mkdir_in, sizeof(mkdir_in), "d", 2), 0);
+	dir = entry().nodeid;
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "d/f%d", i);
+		put_file(name, "x");
+		ids[i] = lookup(dir, name + 2);
+		cr_assert_eq(ask(FUSE_GETATTR, ids[i], &getattr, sizeof(getattr), NULL, 0), 0);
+	}
+	cr_assert_eq(ask(FUSE_RENAME, rw_root, &rename_in, sizeof(rename_in), "d\0e", 4), 0);
+	for (int i = 0; i < 200; i++)
+		cr_assert_eq(ask(FUSE_GETATTR, ids[i], &getattr, sizeof(getattr), NULL, 0), 0);
+	/* Behind our back: what is found there is another file. */
+	put_file("other", "another");
+	snprintf(name, sizeof(name), "%s/e/f0", base);
+	snprintf(other, sizeof(other), "%s/other", base);
+	cr_assert_eq(rename(other, name), 0);
+	cr_assert_eq(ask(FUSE_GETATTR, ids[0], &getattr, sizeof(getattr), NULL, 0), ESTALE);
+}
+
+Test(share_inode, an_unlinked_file_is_still_itself)
+{
+	struct fuse_getattr_in getattr = {0};
+	struct fuse_attr_out out;
+	uint64_t id = lookup(rw_root, "file");
+
+	cr_assert_eq(ask_name(FUSE_UNLINK, rw_root, "file"), 0);
+	put_file("file", "another one");
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), 0);
+	memcpy(&out, BODY, sizeof(out));
+	cr_assert_eq(out.attr.nlink, 0);
+	cr_assert_eq(out.attr.size, 7);
+	cr_assert_neq(lookup(rw_root, "file"), id);
+}
+
+/* As many files as an archive has, each renamed once: their descriptors are wanted for others. */
+Test(share_inode, what_was_moved_needs_no_descriptor_of_its_own)
+{
+	struct rlimit files = {.rlim_cur = 500, .rlim_max = 500};
+	struct fuse_getattr_in getattr = {0};
+	struct fuse_rename_in rename_in = {0};
+	char names[64];
+	uint64_t id;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	share_destroy(share);
+	cr_assert_eq(share_create(&share), 0);
+	add_root("rw", false);
+	rename_in.newdir = rw_root = lookup(1, "rw");
+	for (int i = 0; i < 600; i++) {
+		int n = snprintf(names, sizeof(names), "f%d.new", i) + 1;
+
+		put_file(names, "x");
+		lookup(rw_root, names);
+		n += snprintf(names + n, sizeof(names) - (size_t)n, "f%d", i) + 1;
+		cr_assert_eq(
+			ask(FUSE_RENAME, rw_root, &rename_in, sizeof(rename_in), names, (size_t)n),
+			0);
+	}
+	/* One that is open and has no name any more is still itself, and stays so. */
+	id = lookup(rw_root, "file");
+	cr_assert_eq(ask_name(FUSE_UNLINK, rw_root, "file"), 0);
+	for (int i = 0; i < 600; i++) {
+		snprintf(names, sizeof(names), "f%d", i);
+		cr_assert_eq(ask(FUSE_GETATTR, lookup(rw_root, names), &getattr, sizeof(getattr),
+				 NULL, 0),
+			     0);
+	}
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), 0);
+}
