@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,22 @@ int io_set_nonblock(int fd, bool on)
 		return -errno;
 	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
 	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+static void io_signals(void (*handler)(int))
+{
+	signal(SIGPIPE, handler);
+	signal(SIGXFSZ, handler);
+}
+
+void io_ignore_signals(void)
+{
+	io_signals(SIG_IGN);
+}
+
+void io_restore_signals(void)
+{
+	io_signals(SIG_DFL);
 }
 
 int io_mkdirs(const char *path, mode_t mode)

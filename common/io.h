@@ -31,6 +31,14 @@ int io_write_atomic(int dirfd, const char *name, const void *data, size_t size, 
 
 int io_set_nonblock(int fd, bool on);
 
+/*
+ * A reader that goes away, and a limit to files' sizes that our caller has (RLIMIT_FSIZE), are errors of write(2)
+ * and no silent deaths: SIGPIPE and SIGXFSZ are ignored. An exec keeps that, so who starts another program restores
+ * both between fork and exec.
+ */
+void io_ignore_signals(void);
+void io_restore_signals(void);
+
 /* mkdir -p; every directory made gets mode. */
 int io_mkdirs(const char *path, mode_t mode);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sbx: the table of verbs. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/io.h"
 #include "shim/cli.h"
 
 static const struct cli_verb verbs[] = {
@@ -33,8 +33,7 @@ static void print_usage(FILE *out)
 
 int main(int argc, char **argv)
 {
-	/* A reader that goes away is an error of write(2), never a silent death. */
-	signal(SIGPIPE, SIG_IGN);
+	io_ignore_signals();
 	if (argc < 2) {
 		print_usage(stderr);
 		return CLI_FAILED;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/io.h"
 
 /* Where administrators' programs are, which an ordinary user's PATH may leave out. */
 #define SBIN "/usr/local/sbin:/usr/sbin:/sbin"
@@ -122,7 +123,7 @@ static void exec_child(const char *path, const char *const *argv, int out, pid_t
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	io_restore_signals();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent || null < 0)
 		_exit(126);

@@ -2,13 +2,13 @@
 /* sbx-oci: the table of verbs, and where an error goes. */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/io.h"
 #include "common/version.h"
 #include "shim/oci.h"
 #include "shim/oci_log.h"
@@ -76,8 +76,7 @@ int main(int argc, char **argv)
 	struct oci oci;
 	int first;
 
-	/* A reader that goes away is an error of write(2), never a silent death. */
-	signal(SIGPIPE, SIG_IGN);
+	io_ignore_signals();
 	first = oci_parse_global(argc - 1, argv + 1, &oci, &err) + 1;
 	if (err.code)
 		return fail(&oci, OCI_FAILED, &err);

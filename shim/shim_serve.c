@@ -394,7 +394,7 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd)
 	struct list *it, *tmp;
 	int r;
 
-	signal(SIGPIPE, SIG_IGN);
+	io_ignore_signals();
 	r = set_up(&shim, client_fd, &err);
 	/* The monitor and the file server write to it, too, and may not be ours any more. */
 	if (r == 0 && log_guard_create(shim.loop, log_fd, LOG_FILE_KEEP, &log) < 0)

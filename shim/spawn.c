@@ -63,9 +63,9 @@ static int run_child(const struct spawn *spawn, const struct apart *apart, pid_t
 	sigset_t none;
 	int r;
 
-	/* The event loop's signals are blocked, and SIGPIPE is ignored; both would be inherited. */
+	/* The event loop's signals are blocked, others ignored; both would be inherited. */
 	sigemptyset(&none);
-	signal(SIGPIPE, SIG_DFL);
+	io_restore_signals();
 	if (null_fd < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return -errno;
 	if (spawn->apart) {

@@ -418,9 +418,7 @@ int main(int argc, char **argv)
 	/* An owner that dies takes the VM along even if this process hangs; see control.c too. */
 	if (vmm.config.control.given)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGPIPE, SIG_IGN);
-	/* Of a limit to files' sizes that our caller has: the guest gets EFBIG. */
-	signal(SIGXFSZ, SIG_IGN);
+	io_ignore_signals();
 	if (jail_begin(false, &err) < 0)
 		fatal("%s", err.msg);
 

@@ -355,9 +355,7 @@ int main(int argc, char **argv)
 	check(&options);
 	if (options.owned)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGPIPE, SIG_IGN);
-	/* Of a limit to files' sizes that our caller has: the guest gets EFBIG. */
-	signal(SIGXFSZ, SIG_IGN);
+	io_ignore_signals();
 	if (jail_begin(options.bare, &err) < 0)
 		fatal("%s", err.msg);
 	return (options.fuse ? serve_names(&options) : serve_devices(&options)) ? 1 : 0;
