@@ -33,7 +33,7 @@ static int kill_one(const char *ref, void *data, struct err *err)
 	if (r == 0)
 		r = cli_shim_connect(pod, &shim, err);
 	if (r == 0)
-		r = cli_task_kill(&shim, pod->id, "", (uint32_t)signo, err);
+		r = cli_task_kill(&shim, pod->id, 0, (uint32_t)signo, err);
 	if (r < 0)
 		return r;
 	printf("%s\n", ref);

@@ -20,7 +20,7 @@
 #include "shim/shim.h"
 #include "task.pb-c.h"
 
-#define HELLO_TIMEOUT_MS 10000
+#define HELLO_TIMEOUT_MS 60000
 
 int cli_fail(const char *verb, const struct err *err)
 {
@@ -168,15 +168,20 @@ int cli_sandbox(struct cli_shim *shim, const char *method, ProtobufCMessage **re
 	return rpc_call_sync(shim->conn, &inv, ret_reply, err);
 }
 
-int cli_task_kill(struct cli_shim *shim, const char *id, const char *exec_id, uint32_t signo,
+int cli_task_kill(struct cli_shim *shim, const char *id, int timeout_ms, uint32_t signo,
 		  struct err *err)
 {
 	Task__KillRequest request = TASK__KILL_REQUEST__INIT;
+	const struct rpc_invocation inv = {
+		.service = &task__task__descriptor,
+		.method = "Kill",
+		.request = &request.base,
+		.timeout_ms = timeout_ms,
+	};
 
 	request.id = (char *)id;
-	request.exec_id = (char *)exec_id;
 	request.signal = signo;
-	return cli_task(shim, "Kill", &request.base, NULL, 0, NULL, err);
+	return rpc_call_sync(shim->conn, &inv, NULL, err);
 }
 
 int cli_task_wait(struct cli_shim *shim, const char *id, int timeout_ms, uint32_t *ret_status,
@@ -201,7 +206,28 @@ int cli_task_wait(struct cli_shim *shim, const char *id, int timeout_ms, uint32_
 	return 0;
 }
 
-/* The shim closes the connection as the last thing of its shutdown. */
+int cli_task_end(struct cli_shim *shim, const char *id, int timeout_ms, struct err *err)
+{
+	uint32_t status;
+	int r = cli_task_kill(shim, id, timeout_ms, SIGKILL, err);
+
+	/* What has ended already may be waited for still. */
+	if (r != -ETIMEDOUT)
+		r = cli_task_wait(shim, id, timeout_ms, &status, err);
+	return r;
+}
+
+void cli_shim_await_end(struct cli_shim *shim, int ms)
+{
+	uint64_t begin = now_ns(), gone_ms = 0;
+
+	while (shim->conn && !shim->lost && gone_ms < (uint64_t)ms) {
+		if (loop_turn(shim->loop, ms - (int)gone_ms) < 0)
+			return;
+		gone_ms = (now_ns() - begin) / 1000000;
+	}
+}
+
 int cli_task_shut_down(struct cli_shim *shim, const char *id, struct err *err)
 {
 	Task__ShutdownRequest request = TASK__SHUTDOWN_REQUEST__INIT;

@@ -31,6 +31,8 @@ int cli_find_pod(const char *ref, struct pod_dir **ret, struct record *ret_recor
 int cli_shim_connect(const struct pod_dir *pod, struct cli_shim *ret, struct err *err);
 /* The same over a connected socket, which is taken over. */
 int cli_shim_open(int fd, struct cli_shim *ret, struct err *err);
+/* Returns when the shim has closed the connection, the last thing that it does, or after ms. */
+void cli_shim_await_end(struct cli_shim *shim, int ms);
 void cli_shim_close(struct cli_shim *shim);
 
 #define _cleanup_cli_shim_ __attribute__((cleanup(cli_shim_close)))
@@ -41,12 +43,13 @@ int cli_task(struct cli_shim *shim, const char *method, const ProtobufCMessage *
 int cli_sandbox(struct cli_shim *shim, const char *method, ProtobufCMessage **ret_reply,
 		struct err *err);
 
-/* The everyday ones, on the pod's container. */
-int cli_task_kill(struct cli_shim *shim, const char *id, const char *exec_id, uint32_t signo,
+/* The everyday ones, on the pod's container, whose guest may not answer. timeout_ms 0: none; -ETIMEDOUT. */
+int cli_task_kill(struct cli_shim *shim, const char *id, int timeout_ms, uint32_t signo,
 		  struct err *err);
-/* timeout_ms 0: none; -ETIMEDOUT. */
 int cli_task_wait(struct cli_shim *shim, const char *id, int timeout_ms, uint32_t *ret_status,
 		  struct err *err);
+/* Kills the container and waits for its end, for timeout_ms each at the most. */
+int cli_task_end(struct cli_shim *shim, const char *id, int timeout_ms, struct err *err);
 /* Ends the pod, whatever it does, and returns when nothing but its record is left. */
 int cli_task_shut_down(struct cli_shim *shim, const char *id, struct err *err);
 

@@ -32,7 +32,7 @@ static int stop(const char *ref, void *data, struct err *err)
 	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
 	_cleanup_cli_shim_ struct cli_shim shim = {0};
 	struct stop_options *o = data;
-	int grace_ms = (int)(o->grace_ns / 1000000);
+	int grace_ms = o->grace_ns < 1000000 ? 1 : (int)(o->grace_ns / 1000000);
 	uint32_t status;
 	int r = cli_find_pod(ref, &pod, NULL, err);
 
@@ -40,11 +40,11 @@ static int stop(const char *ref, void *data, struct err *err)
 		return r;
 	r = cli_shim_connect(pod, &shim, err);
 	if (r == 0)
-		r = cli_task_kill(&shim, pod->id, "", SIGTERM, err);
+		r = cli_task_kill(&shim, pod->id, grace_ms, SIGTERM, err);
 	if (r == 0)
-		r = cli_task_wait(&shim, pod->id, grace_ms ? grace_ms : 1, &status, err);
+		r = cli_task_wait(&shim, pod->id, grace_ms, &status, err);
 	if (r == -ETIMEDOUT) {
-		r = cli_task_kill(&shim, pod->id, "", SIGKILL, err);
+		r = cli_task_kill(&shim, pod->id, 0, SIGKILL, err);
 		if (r == 0)
 			r = cli_task_wait(&shim, pod->id, 0, &status, err);
 	}

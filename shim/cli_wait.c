@@ -2,11 +2,12 @@
 /* sbx wait: the exit codes, one a line, when they are there. */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "shim/cli.h"
 #include "shim/cli_each.h"
 #include "shim/cli_pod.h"
+
+#define END_WAIT_MS 5000
 
 struct wait_options {
 	bool help;
@@ -17,6 +18,22 @@ static const struct opt rows[] = {
 };
 
 static const struct opts_spec spec = CLI_OPTS("sbx wait SANDBOX...", rows);
+
+/* A pod that breaks fails who waits for it, and writes down its end then. */
+static int recorded_end(const struct pod_dir *pod, struct cli_shim *shim, uint32_t *ret_status)
+{
+	_cleanup_(pod_dir_free_p) struct pod_dir *later = NULL;
+	_cleanup_record_ struct record record = {0};
+	int r;
+
+	cli_shim_await_end(shim, END_WAIT_MS);
+	r = cli_find_pod(pod->id, &later, &record, NULL);
+	if (r == 0 && record.status != RECORD_STOPPED)
+		r = -EBUSY;
+	if (r == 0)
+		*ret_status = record.exit_status;
+	return r;
+}
 
 static int wait_one(const char *ref, void *data, struct err *err)
 {
@@ -33,15 +50,8 @@ static int wait_one(const char *ref, void *data, struct err *err)
 		r = cli_shim_connect(pod, &shim, err);
 		if (r == 0)
 			r = cli_task_wait(&shim, pod->id, 0, &status, err);
-		/* It may have ended in between; then its record says how. */
-		if (r < 0) {
-			_cleanup_record_ struct record later = {0};
-
-			if (pod_dir_read_record(pod, &later, NULL) < 0 ||
-			    later.status != RECORD_STOPPED)
-				return r;
-			status = later.exit_status;
-		}
+		if (r < 0 && recorded_end(pod, &shim, &status) < 0)
+			return r;
 	}
 	printf("%u\n", status);
 	return 0;

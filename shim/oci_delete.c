@@ -22,12 +22,8 @@ static const struct opts_spec spec =
 
 static int kill_and_wait(struct oci_container *container, struct err *err)
 {
-	const char *id = container->record.id;
-	uint32_t status;
-	int r = cli_task_kill(&container->shim, id, "", SIGKILL, err);
+	int r = cli_task_end(&container->shim, container->record.id, KILL_WAIT_MS, err);
 
-	if (r == 0 || r == -ENOENT)
-		r = cli_task_wait(&container->shim, id, KILL_WAIT_MS, &status, err);
 	return container->shim.lost || r == -ENOENT ? 0 : r;
 }
 

@@ -202,12 +202,8 @@ void oci_launch_undo(struct oci_launch *launch)
 	if (!launch->stored)
 		return;
 	launch->stored = false;
-	if (launch->made && !launch->shim.lost) {
-		uint32_t status;
-
-		cli_task_kill(&launch->shim, launch->id, "", SIGKILL, NULL);
-		cli_task_wait(&launch->shim, launch->id, 10000, &status, NULL);
-	}
+	if (launch->made && !launch->shim.lost)
+		cli_task_end(&launch->shim, launch->id, 10000, NULL);
 	if (!launch->made && launch->shim.conn && !launch->shim.lost)
 		oci_pod_release(&launch->shim, launch->id);
 	if (oci_container_open(launch->oci, launch->id, &container, NULL) == 0)

@@ -54,13 +54,11 @@ static int delete_container(struct pod_dir *pod, const char *id, struct err *err
 {
 	Task__DeleteRequest request = TASK__DELETE_REQUEST__INIT;
 	_cleanup_cli_shim_ struct cli_shim shim = {0};
-	uint32_t status;
 	int r = cli_shim_connect(pod, &shim, err);
 
 	if (r < 0)
 		return r;
-	cli_task_kill(&shim, id, "", SIGKILL, err);
-	r = cli_task_wait(&shim, id, END_WAIT_MS, &status, err);
+	r = cli_task_end(&shim, id, END_WAIT_MS, err);
 	request.id = (char *)(uintptr_t)id;
 	if (r == 0)
 		r = cli_task(&shim, "Delete", &request.base, NULL, 0, NULL, err);

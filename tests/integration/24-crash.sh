@@ -80,4 +80,23 @@ check "the record says that it ended" '"$sbx" ps -a | grep victim | grep -qF "ex
 check "and why" 'out_has "owner process ended"'
 "$sbx" rm victim >/dev/null
 check "rm frees the name" '[ -z "$("$sbx" ps -aq)" ]'
+
+# A guest that says nothing any more: what was killed in it is waited for, but not for ever.
+"$sbx" run -d --name frozen "${driver[@]}" -- sleep 1000 >/dev/null
+ours 'sbx-vmm|qemu-system-x86' | xargs kill -STOP
+start=$SECONDS
+timeout 150 "$sbx" stop -t 1 frozen >"$work/stop" 2>&1 &
+timeout 150 "$sbx" wait frozen >"$work/out" 2>"$work/err"
+status=$?
+took=$((SECONDS - start))
+check "what a guest does not end, ends with its pod ($took s)" '[ $status = 0 ] && out_is 137 && [ $took -ge 30 ] && [ $took -lt 120 ]'
+"$sbx" inspect frozen >"$work/out"
+wait $!
+check "and its record says why" 'out_has "it does not end what was killed"'
+"$sbx" rm frozen >/dev/null
+"$sbx" run -d --name frozen "${driver[@]}" -- sleep 1000 >/dev/null
+ours 'sbx-vmm|qemu-system-x86' | xargs kill -STOP
+timeout 20 "$sbx" rm -f frozen >"$work/out" 2>"$work/err"
+status=$?
+check "rm -f does not wait for it" '[ $status = 0 ] && ! leftovers'
 finish
