@@ -7,7 +7,7 @@
 #   version|PROGRAM|VERSION
 #   # TEXT                                  how far it is
 #
-# The caller sets $times, $mode (full, short, wall, ledger) and $mib, a sandbox's memory, and is in $work.
+# The caller sets $times, $mode (full, short, wall) and $mib, a sandbox's memory, and is in $work.
 
 say() { # NAME WHAT UNIT VALUES
 	printf 'figure|%s|%s|%s|%s\n' "$@"

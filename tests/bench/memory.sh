@@ -89,7 +89,7 @@ many_of() {
 	: >out/many
 	available=$(meminfo MemAvailable) nested=$(meminfo SecPageTables)
 	spend start_many "$n"
-	[ "$mode" = ledger ] || say "$name" "start, for each" ms "$(awk "BEGIN { print $took / $n / 1e6 }")"
+	say "$name" "start, for each" ms "$(awk "BEGIN { print $took / $n / 1e6 }")"
 	[ "$mode" != full ] || say "$name" "instructions, for each" M "$(awk "BEGIN { print $worked / $n / 1e6 }")"
 	sleep 1
 	up=$(ours sbx-vmm | wc -l)
