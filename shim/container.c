@@ -200,11 +200,13 @@ int container_create(struct shim *shim, const Task__CreateTaskRequest *req, stru
 
 void container_free(struct container *container)
 {
+	struct shim *shim;
 	struct list *it, *tmp;
 
 	if (!container)
 		return;
-	agent_client_forget(container->shim->sandbox.agent, container);
+	shim = container->shim;
+	agent_client_forget(shim->sandbox.agent, container);
 	list_remove(&container->link);
 	list_for_each_safe (it, tmp, &container->execs) {
 		struct process *process = list_entry(it, struct process, link);
@@ -220,10 +222,11 @@ void container_free(struct container *container)
 	spec_free(container->spec);
 	close_fd(&container->image_fd);
 	if (container->slot >= 0)
-		shim_free_slot(container->shim, container->slot);
+		shim_free_slot(shim, container->slot);
 	free(container->id);
 	free(container->bundle);
 	free(container);
+	shim_end_if_unused(shim);
 }
 
 static void answer_create(struct container *container)

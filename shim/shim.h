@@ -68,6 +68,8 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd);
 void shim_shut_down(struct shim *shim, const char *why);
 /* The same for a client, who may start a pod of that name once call is answered. */
 void shim_shut_down_for(struct shim *shim, struct rpc_call *call);
+/* The same where it has neither a client nor a container any more. */
+void shim_end_if_unused(struct shim *shim);
 
 /* A free disk slot of the VM, which is then taken; -1: none. Freeing also empties the slot. */
 int shim_take_slot(struct shim *shim);

@@ -2,10 +2,10 @@
 /*
  * Theory of Operation: the daemon half of the shim. It lives from the fork in shim_boot.c until
  * shim_shut_down(), for which there are seven reasons: a client asks (Shutdown), a signal asks, the
- * init of a detached run has ended, a client that holds the pod has gone, the last client has gone
- * before there was any container, or the stand-in of the only container has before that has run; or
- * nobody has ever come, as of a containerd that died while it started us and was back too soon to find
- * where we listen.
+ * init of a detached run has ended, a client that holds the pod has gone, there is neither a client nor a
+ * container (a containerd whose time for Shutdown is over goes without), or the stand-in of the only
+ * container has gone before that has run; or nobody has ever come, as of a containerd that died while it
+ * started us and was back too soon to find where we listen.
  *
  * The shutdown is deferred to the end of a turn, because it frees what the callers stand on. It ends
  * the VM first, which closes the agent's connection and so answers all that is open; then the record
@@ -58,6 +58,15 @@ static void client_free(struct client *client)
 	exit_if_done(shim);
 }
 
+/* A pod that was made by itself may be empty, and wait for a containerd that is being started again. */
+void shim_end_if_unused(struct shim *shim)
+{
+	bool made = shim->pod_service && shim->sandbox.state != SANDBOX_NEW;
+
+	if (list_empty(&shim->clients) && list_empty(&shim->containers) && !made)
+		shim_shut_down(shim, "its client went away");
+}
+
 static void on_client_close(struct rpc_conn *conn, int why, void *data)
 {
 	struct client *client = data;
@@ -69,8 +78,9 @@ static void on_client_close(struct rpc_conn *conn, int why, void *data)
 
 	client_free(client);
 	container_end_orphans(shim, pid);
-	if (held || (list_empty(&shim->clients) && shim->sandbox.state == SANDBOX_NEW))
+	if (held)
 		shim_shut_down(shim, "its client went away");
+	shim_end_if_unused(shim);
 }
 
 static pid_t peer_pid(int fd)

@@ -39,6 +39,7 @@ static unsigned n_held;
 
 /* What the client was answered, in order: "Delete e1;". */
 static char answers[256];
+static bool ends;
 
 static void turns(void)
 {
@@ -175,6 +176,11 @@ static void dial(void)
 	cr_assert(ready);
 }
 
+static void on_end(struct source *source, uint32_t events, void *data)
+{
+	ends = true;
+}
+
 static void set_up(void)
 {
 	const struct sandbox_events events = {.ready = nothing};
@@ -186,6 +192,7 @@ static void set_up(void)
 	cr_assert_eq(loop_create(&shim.loop), 0);
 	list_init(&shim.containers);
 	list_init(&shim.clients);
+	cr_assert_eq(loop_add_defer(shim.loop, on_end, NULL, &shim.closer), 0);
 	shim.record.id = pod.id;
 	shim.record.namespace = pod.namespace;
 	sandbox_init(&shim.sandbox, shim.loop, &events);
@@ -193,6 +200,7 @@ static void set_up(void)
 	dial();
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	list_init(&server.link);
+	list_append(&shim.clients, &server.link);
 	cr_assert_eq(rpc_conn_create(shim.loop, pair[0], &config, &server.conn), 0);
 	cr_assert_eq(rpc_conn_create(shim.loop, pair[1], &(struct rpc_config){0}, &client), 0);
 
@@ -266,6 +274,22 @@ Test(late_guest, a_process_is_found_no_more_while_it_is_deleted)
 	cr_assert_not(list_empty(&shim.containers), "a Shutdown does not end what is under way");
 	empty("Delete", "");
 	cr_assert_str_eq(answers, "second failed;first;");
+}
+
+/* containerd has three seconds for its Shutdown, and may have none left to ask for it. */
+Test(late_guest, a_pod_without_containers_ends_when_nobody_is_there)
+{
+	container->init.state = PROCESS_RUNNING;
+	exits("", 0);
+	delete ("", "init");
+	list_remove(&server.link);
+	list_init(&server.link);
+	shim_end_if_unused(&shim);
+	turns();
+	cr_assert_not(ends, "while the deletion is under way");
+	empty("Delete", "");
+	cr_assert(list_empty(&shim.containers));
+	cr_assert(ends);
 }
 
 Test(late_guest, a_start_is_answered_when_what_it_started_is_gone)
