@@ -80,11 +80,11 @@ cp "$build/tests/fs_cases" "$cases"
 mkdir "$share/there" "$share/here"
 case $size in
 small) files=300 ;;
-full) files=100000 ;;
+full) files=100000 run_limit=1500 ;;
 *) files=300 ;;
 esac
 FS_CASES_FILES=$files "$cases" "$share/here" >"$work/here"
-run_limit=240 run -m 512m --cap-add ALL -e FS_CASES_FILES=$files -v "$share:/mnt" -- /mnt/cases /mnt/there
+run_limit=${run_limit:-240} run -m 512m --cap-add ALL -e FS_CASES_FILES=$files -v "$share:/mnt" -- /mnt/cases /mnt/there
 check "$(wc -l <"$work/here") lines of cases say the same on the share ($files files in a directory)" \
 	'[ $status = 0 ] && [ "$(wc -l <"$work/here")" -gt 300 ] && diff "$work/here" "$work/out" >"$work/diff"'
 [ -s "$work/diff" ] && head -n 20 "$work/diff" | sed 's/^/    /'
