@@ -32,7 +32,7 @@ lonely=$(ours containerd-shim)
 check "to the next start" '[ "$(ls "$SBX_ROOT"/run/by-hand)" = lonely ] && [ "$(ls "$SBX_ROOT"/run/s | wc -l)" = 1 ]'
 check "a shim that nobody calls waits" '[ -n "$lonely" ]'
 
-SBX_FORGETS=1 lives sbx "$build/bin/containerd-shim-sbx-v2" "$build/share/builtin.erofs"
+SBX_OURS=1 lives sbx "$build/bin/containerd-shim-sbx-v2" "$build/share/builtin.erofs"
 for ((i = 0; i < 70; i++)); do
 	[ -d "/proc/$lonely" ] || break
 	sleep 1

@@ -83,5 +83,6 @@ void update(struct container *c);
 int make_shim(const char *id, const char *script, const char *type, char *bundle, size_t size);
 /* The same, and a task of it. */
 int create(struct container *c, const char *script, const char *type);
+void remove_bundle(const char *id);
 
 #endif

@@ -182,6 +182,14 @@ static int make_bundle(const char *id, const char *script, const char *type, cha
 	return io_write_atomic(dirfd, "config.json", text, strlen(text), 0600);
 }
 
+void remove_bundle(const char *id)
+{
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/%s", t.work, id);
+	io_remove_tree(AT_FDCWD, path);
+}
+
 /* Runs the shim's start in the bundle; its address, of which a pod has one. */
 static int run_start(const char *id, const char *bundle, char *address, size_t size)
 {

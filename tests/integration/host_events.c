@@ -3,8 +3,9 @@
  * host_events SHIM ROOTFS WORKDIR ROUNDS SEED - is containerd towards a shim: starts it, drives random
  * sequences of calls of the Task service through it, is the sink of its events, and judges order and
  * completeness. ROOTFS is a file (EROFS) or a directory (bind); the rest is containerd's contract, so
- * that any shim v2 can be judged. With SBX_TRACE set each life is printed, with SBX_FORGETS
- * only half of the pods are told to shut down: a shim of ours ends without.
+ * that any shim v2 can be judged. With SBX_TRACE set each life is printed. With SBX_OURS
+ * the shim has to do more: of those pods that are told to shut down the name is free at once, the
+ * others (half of them) end as well.
  *
  * Theory of Operation: a pod of PER_POD containers at a time, the first its sandbox container, then
  * one after the other a container with a random life. Each call is made with rpc_call_sync(), which
@@ -206,12 +207,12 @@ static void one_life(unsigned round)
 
 /* --- pods ------------------------------------------------------------------------------------- */
 
-static int begin_pod(unsigned round)
+static int begin_pod(unsigned number)
 {
 	int r;
 
 	t.sandbox = (struct container){.init.expect = ANY};
-	snprintf(t.sandbox.id, sizeof(t.sandbox.id), "s%u", round);
+	snprintf(t.sandbox.id, sizeof(t.sandbox.id), "s%u", number);
 	r = create(&t.sandbox, "exec sleep 10000", "sandbox");
 	if (r == 0)
 		begin_wait(&t.sandbox, &t.sandbox.init);
@@ -240,9 +241,9 @@ static void end_pod(bool asks)
 
 int main(int argc, char **argv)
 {
-	bool forgets = getenv("SBX_FORGETS");
+	bool ours = getenv("SBX_OURS");
 	struct stat st;
-	unsigned rounds;
+	unsigned rounds, pod = 0;
 
 	if (argc != 6)
 		fatal("usage: host_events SHIM ROOTFS WORKDIR ROUNDS SEED");
@@ -258,15 +259,22 @@ int main(int argc, char **argv)
 	if (loop_create(&t.loop) < 0 || sink_listen() < 0)
 		fatal("%s: cannot listen for events", t.work);
 	for (unsigned i = 0; i < rounds; i++) {
-		if (i % PER_POD == 0 && begin_pod(i) < 0) {
+		if (i % PER_POD == 0 && begin_pod(pod) < 0) {
 			wrong("the pod cannot be started");
 			break;
 		}
 		one_life(i);
 		if (getenv("SBX_TRACE"))
 			printf("#%s\n", t.trace);
-		if (i % PER_POD == PER_POD - 1 || i == rounds - 1)
-			end_pod(!forgets || dice(2));
+		if (i % PER_POD == PER_POD - 1 || i == rounds - 1) {
+			bool asks = !ours || dice(2);
+
+			end_pod(asks);
+			if (ours && asks)
+				remove_bundle(t.sandbox.id);
+			else
+				pod++;
+		}
 	}
 	printf("# %u lives, %d events, %d of them oom, %d wrong\n", rounds, t.events, t.ooms,
 	       t.failures);
