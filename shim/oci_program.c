@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guest finds out by itself, when the container starts. But engines tell a program that is not there
- * from one that fails by the error of `create`, which is where runc looks for it.
+ * or that may not be run from one that fails by the error of `create`, which is where runc looks for it.
  */
 #include "shim/oci_program.h"
 
@@ -30,13 +30,16 @@ bool oci_program_is_the_guests(const struct spec *spec, const char *path)
 	return false;
 }
 
-/* A link counts: where it leads may be the guest's. */
-static bool may_exist(const struct spec *spec, const char *path)
+/* 0: it may well run. -ENOENT; -EACCES for what nobody may run. A link counts: where it leads may be the guest's. */
+static int look_at(const struct spec *spec, const char *path)
 {
 	struct stat st;
 
-	return oci_program_is_the_guests(spec, path) || lstat(path, &st) == 0 ||
-	       (errno != ENOENT && errno != ENOTDIR);
+	if (oci_program_is_the_guests(spec, path))
+		return 0;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? -ENOENT : 0;
+	return S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_mode & 0111) ? 0 : -EACCES;
 }
 
 static const char *search_path(const struct spec_process *process)
@@ -57,6 +60,7 @@ int oci_program_find(const struct spec *spec, struct err *err)
 	const char *search = process ? search_path(process) : NULL;
 	const char *cwd = process && process->cwd ? process->cwd : "/";
 	char path[PATH_MAX];
+	int r;
 
 	/* A sandbox container runs nothing, whatever it names. */
 	if (!process || !process->args.n || !args[0][0] || group_is_sandbox(spec))
@@ -64,10 +68,11 @@ int oci_program_find(const struct spec *spec, struct err *err)
 	if (strchr(args[0], '/')) {
 		snprintf(path, sizeof(path), "%s%s%s", args[0][0] == '/' ? "" : cwd,
 			 args[0][0] == '/' ? "" : "/", args[0]);
-		return may_exist(spec, path)
-			       ? 0
-			       : err_set(err, ENOENT, "exec: \"%.200s\": no such file or directory",
-					 args[0]);
+		r = look_at(spec, path);
+		return r == 0 ? 0
+			      : err_set(err, -r, "exec: \"%.200s\": %s", args[0],
+					r == -EACCES ? "permission denied"
+						     : "no such file or directory");
 	}
 	/* Without a PATH the guest has its own idea of one. */
 	if (!search)
@@ -77,7 +82,7 @@ int oci_program_find(const struct spec *spec, struct err *err)
 
 		snprintf(path, sizeof(path), "%.*s/%s", n ? n : (int)strlen(cwd), n ? at : cwd,
 			 args[0]);
-		if (path[0] != '/' || may_exist(spec, path))
+		if (path[0] != '/' || look_at(spec, path) != -ENOENT)
 			return 0;
 	}
 	return err_set(err, ENOENT, "exec: \"%.200s\": executable file not found in $PATH",

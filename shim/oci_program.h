@@ -7,8 +7,8 @@
 #include "shim/spec.h"
 
 /*
- * Looks in the caller's root, which is the container's (oci_root.h). -ENOENT, in runc's words, where the
- * program cannot be there; what may lie on a mount that only the guest has is nobody's to deny.
+ * Looks in the caller's root, which is the container's (oci_root.h). -ENOENT or -EACCES, in runc's words, where
+ * the program cannot be there or be run; what may lie on a mount that only the guest has is nobody's to deny.
  */
 int oci_program_find(const struct spec *spec, struct err *err);
 

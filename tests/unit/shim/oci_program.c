@@ -43,6 +43,9 @@ Test(oci_program, by_path)
 	cr_assert_eq(find("/no/such/program", ""), -ENOENT);
 	cr_assert_str_eq(err.msg, "exec: \"/no/such/program\": no such file or directory");
 	cr_assert_eq(find("/bin/sh/x", ""), -ENOENT);
+	cr_assert_eq(find("/etc", ""), -EACCES);
+	cr_assert_str_eq(err.msg, "exec: \"/etc\": permission denied");
+	cr_assert_eq(find("/etc/passwd", ""), -EACCES);
 	cr_assert_eq(find("/run/only/in/the/guest", ""), 0);
 	cr_assert_eq(find("/bound/nowhere", ""), -ENOENT);
 }
