@@ -143,7 +143,7 @@ static const struct json_field device_fields[] = {
 	FIELD("path", STRING, spec_device, path, .required = true),
 	FIELD("major", INT, spec_device, major, .max = UINT32_MAX),
 	FIELD("minor", INT, spec_device, minor, .max = UINT32_MAX),
-	FIELD("fileMode", UINT, spec_device, file_mode, .max = 07777),
+	FIELD("fileMode", UINT, spec_device, file_mode, .max = 0177777),
 	FIELD("uid", UINT, spec_device, uid, .max = UINT32_MAX),
 	FIELD("gid", UINT, spec_device, gid, .max = UINT32_MAX),
 };

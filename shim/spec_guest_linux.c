@@ -112,7 +112,8 @@ static int build_devices(const struct builder *b, const struct json_array *devic
 		d->type = text(from[i].type);
 		d->major = from[i].major.v;
 		d->minor = from[i].minor.v;
-		d->file_mode = from[i].file_mode.set ? (uint32_t)from[i].file_mode.v : 0666;
+		/* Engines give what stat says, with the type in it, which the spec has apart. */
+		d->file_mode = from[i].file_mode.set ? (uint32_t)from[i].file_mode.v & 07777 : 0666;
 		d->uid = (uint32_t)from[i].uid.v;
 		d->gid = (uint32_t)from[i].gid.v;
 	}

@@ -7,6 +7,9 @@ set -u
 run_p box sh -c 'echo hello; echo there >&2; uname -r; exit 7'
 check "run: streams and exit code, in the guest's kernel" '[ $status = 7 ] && out_has hello && err_has there && out_has -sbx'
 check "and nothing is left" '! remains'
+run_p --privileged --user 100 box sh -c 'ls -l /dev/kvm; grep CapBnd /proc/self/status; grep Seccomp: /proc/self/status'
+check "--privileged: the host's names of devices, every capability, no filter" \
+	'[ $status = 0 ] && out_has " 10, 232 " && out_has 000001ffffffffff && grep -q "Seccomp:.0" "$work/out"'
 run_p box /etc
 check "a program that may not be run is 126" '[ $status = 126 ] && grep -q "^Error:.*exec.*permission denied" "$work/err"'
 echo input | timeout 60 "${podman[@]}" run --rm -i --network=none box cat >"$work/out" 2>"$work/err"
