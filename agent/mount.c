@@ -114,10 +114,42 @@ static int set_mode(struct fsmount *fs, const struct op *op, int target_fd, stru
 	return fsmount_set(fs, "mode", text, err);
 }
 
-static int do_mount(int root_fd, const struct op *op, struct err *err)
+/* The detached mount, as yet without its attributes: one that is read-only takes no copy. */
+static int create_mount(const struct op *op, int target_fd, bool made, struct err *err)
+{
+	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
+	_cleanup_close_ int mount_fd = -1;
+	int r = fsmount_open(&fs, op->mount->type, err);
+
+	if (r >= 0)
+		r = fsmount_set(&fs, "source", op->mount->source, err);
+	if (r >= 0)
+		r = fsmount_set_data(&fs, &op->mount->options, err);
+	if (r >= 0 && !made)
+		r = set_mode(&fs, op, target_fd, err);
+	if (r >= 0)
+		r = mount_fd = fsmount_create(&fs, 0, err);
+	if (r >= 0)
+		r = fill_mount(mount_fd, target_fd, &op->mount->options, err);
+	if (r >= 0)
+		r = mount_idmap(mount_fd, op, err);
+	return r < 0 ? r : TAKE_FD(mount_fd);
+}
+
+static int clone_prepared(const struct plan *plan, const struct op *op, struct err *err)
+{
+	_cleanup_close_ int source = mount_open_prepared(plan, op, err);
+	int fd;
+
+	if (source < 0)
+		return source;
+	fd = fsmount_clone(source, false);
+	return fd < 0 ? err_set_errno(err, -fd, "cloning it") : fd;
+}
+
+static int do_mount(const struct plan *plan, int root_fd, const struct op *op, struct err *err)
 {
 	const struct mount_options *options = &op->mount->options;
-	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
 	_cleanup_close_ int mount_fd = -1, target = -1;
 	bool made;
 	int r;
@@ -125,21 +157,11 @@ static int do_mount(int root_fd, const struct op *op, struct err *err)
 	target = open_target(root_fd, op, &made);
 	if (target < 0)
 		return err_set_errno(err, -target, "mount point %.128s", op->path);
-	r = fsmount_open(&fs, op->mount->type, err);
-	if (r >= 0)
-		r = fsmount_set(&fs, "source", op->mount->source, err);
-	if (r >= 0)
-		r = fsmount_set_data(&fs, options, err);
-	if (r >= 0 && !made)
-		r = set_mode(&fs, op, target, err);
-	if (r < 0)
+	mount_fd = mount_is_prepared(plan, op) ? clone_prepared(plan, op, err)
+					       : create_mount(op, target, made, err);
+	if (mount_fd < 0)
 		return err_wrap(err, "mount %.128s", op->path);
-	mount_fd = fsmount_create(&fs, options->copyup ? 0 : options->attr_set, err);
-	if (mount_fd < 0 || fill_mount(mount_fd, target, options, err) < 0 ||
-	    mount_idmap(mount_fd, op, err) < 0)
-		return err_wrap(err, "mount %.128s", op->path);
-	/* After the copy: a read-only mount takes none. */
-	r = options->copyup ? fsmount_setattr(mount_fd, options->attr_set, 0, 0, false) : 0;
+	r = fsmount_setattr(mount_fd, options->attr_set, options->attr_clr, 0, false);
 	if (r >= 0)
 		r = fsmount_setattr(mount_fd, options->rec_set, options->rec_clr, 0, true);
 	if (r >= 0)
@@ -339,7 +361,7 @@ static int do_op(const struct plan *plan, int root_fd, const struct op *op, stru
 	case OP_SYSCTL:
 		return mount_sysctl(op->path, op->value, err);
 	case OP_MOUNT:
-		return do_mount(root_fd, op, err);
+		return do_mount(plan, root_fd, op, err);
 	case OP_BIND:
 		return do_bind(plan, root_fd, op, err);
 	case OP_DEVICE:

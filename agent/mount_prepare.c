@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: to map a mount's ids takes root of the user namespace that the file system is of, which
- * for a folder of the host is the guest's own. So the helper does that before the container's user namespace
- * is there, and leaves the mount beneath DEVICES_WORK, in a directory or on a file that has the operation's
+ * for a folder of the host is the guest's own; and to mount a sysfs takes root of the one that the network
+ * which it shows belongs to. So the helper does both before the container's user namespace is there, and
+ * leaves the mount beneath DEVICES_WORK, in a directory or on a file that has the operation's
  * number for a name; the container's first process, whose mounts are a copy of the helper's, binds it from
  * there.
  */
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,8 +39,12 @@ int mount_idmap(int mount_fd, const struct op *op, struct err *err)
 
 bool mount_is_prepared(const struct plan *plan, const struct op *op)
 {
-	return op->kind == OP_BIND && op->mount->options.idmap &&
-	       (plan->namespaces & CLONE_NEWUSER);
+	bool of_network = op->kind == OP_MOUNT && strcmp(op->mount->type, "sysfs") == 0;
+
+	if (!(plan->namespaces & CLONE_NEWUSER))
+		return false;
+	return (of_network && !(plan->namespaces & CLONE_NEWNET)) ||
+	       (op->kind == OP_BIND && op->mount->options.idmap);
 }
 
 static void name_of(const struct plan *plan, const struct op *op, char ret[64])
@@ -66,20 +72,42 @@ static int make_target(const char *path, bool directory)
 	return fd < 0 ? -errno : fd;
 }
 
-static int prepare(const struct plan *plan, const struct op *op, struct err *err)
+static int open_idmapped(const struct op *op, struct err *err)
 {
-	_cleanup_close_ int source = share_open(op->mount->source, err), tree = -1, target = -1;
-	struct stat st;
-	char path[64];
-	int r;
+	_cleanup_close_ int source = share_open(op->mount->source, err), tree = -1;
 
 	if (source < 0)
 		return source;
 	tree = fsmount_clone(source, op->mount->options.rbind);
-	if (tree < 0 || fstat(source, &st) < 0)
-		return err_set_errno(err, tree < 0 ? -tree : errno, "cloning it");
-	if (mount_idmap(tree, op, err) < 0)
-		return -EINVAL;
+	if (tree < 0)
+		return err_set_errno(err, -tree, "cloning it");
+	return mount_idmap(tree, op, err) < 0 ? -EINVAL : TAKE_FD(tree);
+}
+
+static int open_fresh(const struct op *op, struct err *err)
+{
+	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
+	int r = fsmount_open(&fs, op->mount->type, err);
+
+	if (r >= 0)
+		r = fsmount_set(&fs, "source", op->mount->source, err);
+	if (r >= 0)
+		r = fsmount_set_data(&fs, &op->mount->options, err);
+	return r < 0 ? r : fsmount_create(&fs, 0, err);
+}
+
+static int prepare(const struct plan *plan, const struct op *op, struct err *err)
+{
+	_cleanup_close_ int tree = -1, target = -1;
+	struct stat st;
+	char path[64];
+	int r;
+
+	tree = op->kind == OP_BIND ? open_idmapped(op, err) : open_fresh(op, err);
+	if (tree < 0)
+		return tree;
+	if (fstat(tree, &st) < 0)
+		return err_set_errno(err, errno, "what it is of");
 	name_of(plan, op, path);
 	target = make_target(path, S_ISDIR(st.st_mode));
 	r = target < 0 ? target : fsmount_attach(tree, target);

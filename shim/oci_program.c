@@ -24,7 +24,7 @@ bool oci_program_is_the_guests(const struct spec *spec, const char *path)
 		while (n && at[n - 1] == '/')
 			n--;
 		if (n && strncmp(path, at, n) == 0 && path[n] == '/' &&
-		    (!mounts[i].type || strcmp(mounts[i].type, "bind") != 0))
+		    !spec_mount_is_bind(&mounts[i]))
 			return true;
 	}
 	return false;

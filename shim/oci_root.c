@@ -24,32 +24,20 @@ struct volume {
 	int fd;
 };
 
-static bool has_option(const struct spec_mount *mount, const char *name)
-{
-	const char *const *options = mount->options.items;
-
-	for (size_t i = 0; i < mount->options.n; i++)
-		if (strcmp(options[i], name) == 0)
-			return true;
-	return false;
-}
-
 /* The mount's tree, -1 where it is no bind mount or its source cannot be had. */
 static int open_volume(const struct spec_mount *mount, const char *bundle)
 {
-	bool recursive = has_option(mount, "rbind");
 	_cleanup_free_ char *path = NULL;
 	int fd;
 
 	if (!mount->source || !mount->source[0] || !mount->destination ||
-	    (!recursive && !has_option(mount, "bind") &&
-	     (!mount->type || strcmp(mount->type, "bind") != 0)))
+	    !spec_mount_is_bind(mount))
 		return -1;
 	if (asprintf(&path, "%s%s%s", mount->source[0] == '/' ? "" : bundle,
 		     mount->source[0] == '/' ? "" : "/", mount->source) < 0)
 		return -1;
-	fd = share_clone(path, has_option(mount, "ro") || has_option(mount, "rro"), recursive,
-			 NULL);
+	fd = share_clone(path, spec_mount_has(mount, "ro") || spec_mount_has(mount, "rro"),
+			 spec_mount_has(mount, "rbind"), NULL);
 	return fd < 0 ? -1 : fd;
 }
 

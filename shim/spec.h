@@ -255,6 +255,17 @@ DEFINE_CLEANUP(struct spec, spec_free)
 /* The table that config.json is read by, for whoever wants to hold it against docs/oci-spec.md. */
 const struct json_object *spec_schema(void);
 
+/* --- spec_mount.c --- */
+bool spec_mount_has(const struct spec_mount *mount, const char *option);
+/* By its type or an option of it: what is shared with the guest. */
+bool spec_mount_is_bind(const struct spec_mount *mount);
+/*
+ * "sysfs" or "proc", where the host's /sys or /proc is to be bound over itself, as engines have it for a
+ * container in a user namespace without a network of its own, which may not mount one; else NULL. The
+ * guest can, and its own is what is meant.
+ */
+const char *spec_mount_kernel_type(const struct spec_mount *mount);
+
 /* The value of an annotation, or NULL. */
 const char *spec_annotation(const struct spec *spec, const char *key);
 

@@ -226,14 +226,22 @@ int spec_guest_build_process(struct spec *spec, const struct spec_process *proce
 	return r;
 }
 
-static bool has_option(const struct spec_mount *mount, const char *option)
+/* Without what made a bind mount of it. */
+static int build_kernel_mount(const struct builder *b, const struct spec_mount *from,
+			      Spec__Mount *m)
 {
-	const char *const *options = mount->options.items;
+	const char *const *options = from->options.items;
+	char **kept = json_doc_alloc(&b->spec->doc, from->options.n, sizeof(*kept));
 
-	for (size_t i = 0; i < mount->options.n; i++)
-		if (strcmp(options[i], option) == 0)
-			return true;
-	return false;
+	if (!kept)
+		return no_memory(b);
+	m->type = m->source = text(spec_mount_kernel_type(from));
+	m->options = kept;
+	m->n_options = 0;
+	for (size_t i = 0; i < from->options.n; i++)
+		if (strcmp(options[i], "bind") != 0 && strcmp(options[i], "rbind") != 0)
+			kept[m->n_options++] = text(options[i]);
+	return 0;
 }
 
 /* A bind's source is a path of the host, which the guest does not see: it gets the share's name. */
@@ -255,8 +263,8 @@ static int build_bind(const struct builder *b, const struct spec_mount *from, si
 	*share = (struct spec_share){
 		.path = from->source,
 		.name = name,
-		.readonly = has_option(from, "ro") || has_option(from, "rro"),
-		.recursive = has_option(from, "rbind"),
+		.readonly = spec_mount_has(from, "ro") || spec_mount_has(from, "rro"),
+		.recursive = spec_mount_has(from, "rbind"),
 	};
 	m->type = text("bind");
 	m->source = text(NULL);
@@ -291,9 +299,10 @@ static int build_mounts(const struct builder *b, const struct json_array *mounts
 		if (r == 0)
 			r = spec_build_mappings(b, &from[i].gid_mappings, &m->n_gid_mappings,
 						&m->gid_mappings);
-		if (r == 0 && ((from[i].type && strcmp(from[i].type, "bind") == 0) ||
-			       has_option(&from[i], "bind") || has_option(&from[i], "rbind")))
+		if (r == 0 && spec_mount_is_bind(&from[i]))
 			r = build_bind(b, &from[i], i, m);
+		else if (r == 0 && spec_mount_kernel_type(&from[i]))
+			r = build_kernel_mount(b, &from[i], m);
 	}
 	return r;
 }

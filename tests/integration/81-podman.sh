@@ -10,6 +10,9 @@ check "and nothing is left" '! remains'
 run_p --privileged --user 100 box sh -c 'ls -l /dev/kvm; grep CapBnd /proc/self/status; grep Seccomp: /proc/self/status'
 check "--privileged: the host's names of devices, every capability, no filter" \
 	'[ $status = 0 ] && out_has " 10, 232 " && out_has 000001ffffffffff && grep -q "Seccomp:.0" "$work/out"'
+p run --rm --net host --uidmap 0:100:10000 box sh -c 'ls /sys/class/net; touch /sys/x; stat -c %U /sys/kernel'
+check "--net host in a user namespace: the guest's network, and a /sys that shows it" \
+	'[ $status = 0 ] && out_has lo && err_has "Read-only file system" && ! err_has "not permitted"'
 run_p box /etc
 check "a program that may not be run is 126" '[ $status = 126 ] && grep -q "^Error:.*exec.*permission denied" "$work/err"'
 echo input | timeout 60 "${podman[@]}" run --rm -i --network=none box cat >"$work/out" 2>"$work/err"

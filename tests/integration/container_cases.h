@@ -177,6 +177,9 @@ static const struct container_case cases[] = {
 	 "echo ro",
 	 .out = "1\n2\n1\n640 5 regular file\n711 0 directory\n777 0 symbolic link\n"
 		"755 0 directory\nro\n"},
+	{"tmpcopyup with its own way of atime",
+	 MOUNT("\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\",\"noatime\",\"ro\"]"),
+	 "grep -c ' /mnt tmpfs ro,.*noatime' /proc/mounts", .out = "1\n"},
 	{"idmapped mount", MOUNT("\"type\":\"tmpfs\",\"options\":[\"idmap\"]," MAPS),
 	 "stat -c '%u %g' /mnt", .out = "1000 1000\n"},
 	{"recursive read-only", MOUNT("\"type\":\"tmpfs\",\"options\":[\"rro\",\"rnoexec\"]"),

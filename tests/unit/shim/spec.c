@@ -36,6 +36,25 @@ Test(spec, takes_what_it_knows)
 	cr_assert_not(guest->init);
 }
 
+Test(spec, the_hosts_sys_over_itself_is_the_guests)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Mount **mounts =
+		load_patched("{\"mounts\":[{\"destination\":\"/"
+			     "sys\",\"type\":\"bind\",\"source\":\"/sys\","
+			     "\"options\":[\"nosuid\",\"rbind\",\"ro\"]},{\"destination\":\"/mnt\","
+			     "\"type\":\"bind\",\"source\":\"/sys\"}]}",
+			     &spec)
+			->mounts;
+
+	cr_assert_str_eq(mounts[0]->type, "sysfs");
+	cr_assert_str_eq(mounts[0]->source, "sysfs");
+	cr_assert_eq(mounts[0]->n_options, 2);
+	cr_assert_str_eq(mounts[0]->options[1], "ro");
+	cr_assert_str_eq(mounts[1]->type, "bind");
+	cr_assert_eq(spec->shares.n, 1);
+}
+
 Test(spec, annotation_asks_for_an_init)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "shim/spec.h"
+
+bool spec_mount_has(const struct spec_mount *mount, const char *option)
+{
+	const char *const *options = mount->options.items;
+
+	for (size_t i = 0; i < mount->options.n; i++)
+		if (strcmp(options[i], option) == 0)
+			return true;
+	return false;
+}
+
+static bool asks_for_bind(const struct spec_mount *mount)
+{
+	return (mount->type && strcmp(mount->type, "bind") == 0) || spec_mount_has(mount, "bind") ||
+	       spec_mount_has(mount, "rbind");
+}
+
+/* -v /sys:/mnt means the host's; only over itself it is a stand-in for a mount. */
+const char *spec_mount_kernel_type(const struct spec_mount *mount)
+{
+	const char *source = mount->source;
+
+	if (!source || !mount->destination || strcmp(source, mount->destination) != 0 ||
+	    !asks_for_bind(mount))
+		return NULL;
+	if (strcmp(source, "/sys") == 0)
+		return "sysfs";
+	return strcmp(source, "/proc") == 0 ? "proc" : NULL;
+}
+
+bool spec_mount_is_bind(const struct spec_mount *mount)
+{
+	return asks_for_bind(mount) && !spec_mount_kernel_type(mount);
+}
