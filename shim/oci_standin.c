@@ -192,6 +192,23 @@ static int become(struct life *life, struct err *err)
 	return r;
 }
 
+/* To whoever lists processes (ps, podman top) it is the program that it stands for. A failure is no harm. */
+static void take_title(const struct spec_process *process)
+{
+	const char *const *args = process ? process->args.items : NULL;
+	char *title = NULL;
+	size_t size;
+	FILE *out = open_memstream(&title, &size);
+
+	if (!out)
+		return;
+	for (size_t i = 0; process && i < process->args.n; i++)
+		fwrite(args[i], strlen(args[i]) + 1, 1, out);
+	/* The kernel reads it there as long as the process lives. It lies below the old one, which matters. */
+	if (fclose(out) == 0 && size && prctl(PR_SET_MM, PR_SET_MM_ARG_START, title, 0, 0) == 0)
+		prctl(PR_SET_MM, PR_SET_MM_ARG_END, title + size, 0, 0);
+}
+
 /* What it stands for is there: so are the mount points in its root. */
 static int settle(struct life *life, struct err *err)
 {
@@ -206,6 +223,8 @@ static int settle(struct life *life, struct err *err)
 		r = oci_program_find(standin->spec, err);
 	if (r < 0)
 		return r;
+	if (standin->spec)
+		take_title(standin->spec->config.process);
 	r = drop_rights();
 	request.id = (char *)(uintptr_t)standin->id;
 	request.exec_id = (char *)(uintptr_t)standin->exec_id;

@@ -25,6 +25,8 @@ p run -d --name all --network=none --user 1000:1000 --cap-drop all --memory 64m 
 	--read-only -v "$work/volume:/mnt" -e A=b --workdir /mnt --hostname boxed box \
 	sh -c 'echo begun; trap "echo caught; exit 3" TERM; while :; do sleep 0.1; done'
 check "run -d" '[ $status = 0 ] && wait_for "logged all begun"'
+p top all args
+check "top: the program" 'out_has "sh -c echo begun"'
 p exec all sh -c 'id -u; id -g; hostname; pwd; echo $A; touch /x || echo read-only; touch /tmp/x && echo tmpfs; cat /mnt/file
 	cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max; grep CapEff /proc/self/status'
 check "--user --hostname --workdir --env" 'out_has "1000
