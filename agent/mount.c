@@ -114,17 +114,22 @@ static int set_mode(struct fsmount *fs, const struct op *op, int target_fd, stru
 	return fsmount_set(fs, "mode", text, err);
 }
 
+int mount_begin(struct fsmount *fs, const struct op *op, struct err *err)
+{
+	int r = fsmount_open(fs, op->mount->type, err);
+
+	if (r >= 0)
+		r = fsmount_set(fs, "source", op->mount->source, err);
+	return r < 0 ? r : fsmount_set_data(fs, &op->mount->options, err);
+}
+
 /* The detached mount, as yet without its attributes: one that is read-only takes no copy. */
 static int create_mount(const struct op *op, int target_fd, bool made, struct err *err)
 {
 	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
 	_cleanup_close_ int mount_fd = -1;
-	int r = fsmount_open(&fs, op->mount->type, err);
+	int r = mount_begin(&fs, op, err);
 
-	if (r >= 0)
-		r = fsmount_set(&fs, "source", op->mount->source, err);
-	if (r >= 0)
-		r = fsmount_set_data(&fs, &op->mount->options, err);
 	if (r >= 0 && !made)
 		r = set_mode(&fs, op, target_fd, err);
 	if (r >= 0)

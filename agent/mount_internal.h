@@ -3,11 +3,16 @@
 #ifndef AGENT_MOUNT_INTERNAL_H
 #define AGENT_MOUNT_INTERNAL_H
 
+struct fsmount;
+
 /*
  * Opens the directory that path's last component is or shall be in, made where there is none, and
  * finds that component. Returns the descriptor or -errno.
  */
 int mount_open_parent(int root_fd, const char *path, const char **ret_name);
+
+/* Opens op's file system with its source and its own options; fs is the caller's to close. */
+int mount_begin(struct fsmount *fs, const struct op *op, struct err *err);
 
 /* Idmaps a detached mount, where op says so. */
 int mount_idmap(int mount_fd, const struct op *op, struct err *err);

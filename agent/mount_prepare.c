@@ -5,7 +5,8 @@
  * which it shows belongs to. So the helper does both before the container's user namespace is there, and
  * leaves the mount beneath DEVICES_WORK, in a directory or on a file that has the operation's
  * number for a name; the container's first process, whose mounts are a copy of the helper's, binds it from
- * there.
+ * there. The network that such a sysfs shows is the pod's, where the helper is, also for a container that
+ * joins another one's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -87,12 +88,8 @@ static int open_idmapped(const struct op *op, struct err *err)
 static int open_fresh(const struct op *op, struct err *err)
 {
 	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
-	int r = fsmount_open(&fs, op->mount->type, err);
+	int r = mount_begin(&fs, op, err);
 
-	if (r >= 0)
-		r = fsmount_set(&fs, "source", op->mount->source, err);
-	if (r >= 0)
-		r = fsmount_set_data(&fs, &op->mount->options, err);
 	return r < 0 ? r : fsmount_create(&fs, 0, err);
 }
 

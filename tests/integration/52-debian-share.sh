@@ -8,7 +8,7 @@ export TMPDIR=/var/tmp # on a disk: tmpfs has no extended attributes
 
 debian=${SBX_DEBIAN:-$here/../../build/share/debian.erofs}
 case $size in
-full) limit=2400 files=1000 seconds=30
+full) limit=2400 files=2000 seconds=30
 	# What needs no header but the C library's.
 	sources=$(cd "$here/../.." && grep -LE 'protobuf-c|SBX_VERSION|"common/(rpc|budget)' common/*.c | paste -sd ' ')
 	writers=8 rows=400

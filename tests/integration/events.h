@@ -33,7 +33,8 @@ struct container {
 	bool created;
 	struct proc init, execs[MAX_EXECS];
 	unsigned n_execs;
-	bool oom; /* an event */
+	bool oom;      /* an event */
+	unsigned hogs; /* execs that want more memory than there is */
 };
 
 struct judged {
