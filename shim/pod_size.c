@@ -39,6 +39,16 @@ static int read_number(const struct spec *spec, const char *key, uint64_t min, u
 	return 0;
 }
 
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Kubernetes gives decimal numbers, 0 for what is not limited, and a negative quota for the same. */
 static uint64_t read_cri(const struct spec *spec, const char *key)
 {
@@ -88,17 +98,51 @@ static uint64_t cri_cpus(const struct spec *spec, unsigned host_cpus, unsigned f
 	return cpus < 1 ? 1 : cpus > MAX_CPUS ? MAX_CPUS : cpus;
 }
 
+/* The highest number in a list as "0-3,7"; the guest's kernel judges its form. */
+static uint64_t highest_cpu(const char *list)
+{
+	uint64_t highest = 0;
+
+	while (list && *list) {
+		uint64_t n = 0;
+
+		for (; *list >= '0' && *list <= '9'; list++)
+			n = lesser(n * 10 + (uint64_t)(*list - '0'), MAX_CPUS);
+		highest = greater(highest, n);
+		list += *list != '\0';
+	}
+	return highest;
+}
+
+/* A container alone: what it may use at once, within what the host has. */
+static uint64_t own_cpus(const struct spec *spec, unsigned host_cpus, unsigned fallback)
+{
+	const struct spec_linux *from = spec->config.linux;
+	const struct spec_cpu *cpu = from && from->resources ? from->resources->cpu : NULL;
+	uint64_t cpus = 1;
+
+	if (cpu && cpu->quota.v > 0) {
+		uint64_t quota = (uint64_t)cpu->quota.v;
+		uint64_t period = cpu->period.v ? cpu->period.v : DEFAULT_PERIOD;
+
+		cpus = quota / period + (quota % period != 0);
+	}
+	if (cpu && cpu->cpus && cpu->cpus[0])
+		cpus = greater(cpus, highest_cpu(cpu->cpus) + 1);
+	cpus = lesser(cpus, lesser(greater(host_cpus, 1), MAX_CPUS));
+	return greater(cpus, fallback);
+}
+
 int pod_size(const struct spec *spec, const struct pod_size *host, const struct pod_size *fallback,
 	     struct pod_size *ret, struct err *err)
 {
 	bool pod = group_is_sandbox(spec);
 	uint64_t memory =
 		pod ? cri_memory(spec, fallback->memory) : own_memory(spec, fallback->memory);
-	uint64_t cpus = fallback->cpus ? fallback->cpus : 1;
+	uint64_t cpus = pod ? cri_cpus(spec, host->cpus, fallback->cpus)
+			    : own_cpus(spec, host->cpus, fallback->cpus);
 	int r;
 
-	if (pod)
-		cpus = cri_cpus(spec, host->cpus, fallback->cpus);
 	if (memory > host->memory && host->memory > DEFAULT_MEMORY)
 		memory = host->memory;
 	r = read_number(spec, "sbx.memory", MIN_MEMORY, MAX_MEMORY, &memory, err);
@@ -108,16 +152,6 @@ int pod_size(const struct spec *spec, const struct pod_size *host, const struct 
 		return r;
 	*ret = (struct pod_size){.memory = memory & ~4095ull, .cpus = (unsigned)cpus};
 	return 0;
-}
-
-static uint64_t lesser(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t greater(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 void pod_size_max(const struct pod_size *size, const struct pod_size *host,

@@ -97,6 +97,34 @@ Test(pod_size, by_the_limit_of_a_container_alone)
 	cr_assert_eq(size.memory, 100 * MIB);
 }
 
+Test(pod_size, cpus_of_a_container_alone)
+{
+	static const struct {
+		const char *cpu;
+		unsigned cpus;
+	} cases[] = {
+		{"\"quota\":150000,\"period\":100000", 2},
+		{"\"quota\":300000", 3},
+		{"\"quota\":-1", 1},
+		{"\"shares\":8192", 1},
+		{"\"cpus\":\"0-2,5\"", 6},
+		{"\"cpus\":\"1\",\"quota\":400000", 4},
+		{"\"cpus\":\"99999999999999999999\"", 16},
+		{"\"quota\":9223372036854775807,\"period\":1", 16},
+	};
+	struct pod_size size;
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "\"cpu\":{%s}", cases[i].cpu);
+		cr_assert_eq(of_text("", text, &size), 0);
+		cr_assert_eq(size.cpus, cases[i].cpus, "%s: %u", cases[i].cpu, size.cpus);
+	}
+	fallback.cpus = 8;
+	cr_assert_eq(of_text("", "\"cpu\":{\"quota\":150000}", &size), 0);
+	cr_assert_eq(size.cpus, 8);
+}
+
 Test(pod_size, no_larger_than_the_host_but_for_who_asks)
 {
 	struct pod_size size;
