@@ -186,24 +186,20 @@ static int drop_rights(const struct child_args *args, const struct passwd_user *
 	bool early = args->seccomp->n && !process->no_new_privs;
 	int r;
 
-	if (process->has_caps) {
-		r = caps_drop_bounding(process->caps.bounding);
-		if (r < 0)
-			return err_set_errno(err, -r, "bounding capabilities");
-	}
-	/* Those that the process shall not have, the next capset(2) or exec takes. */
-	if ((process->has_caps || early) && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+	r = caps_drop_bounding(process->caps.bounding);
+	if (r < 0)
+		return err_set_errno(err, -r, "bounding capabilities");
+	/* Those that the process shall not have, caps_apply() takes. */
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return err_set_errno(err, errno, "keeping capabilities");
 	r = become_user(user, err);
 	if (r >= 0 && early)
 		r = load_privileged(args->seccomp, err);
 	if (r < 0)
 		return r;
-	if (process->has_caps) {
-		r = caps_apply(&process->caps);
-		if (r < 0)
-			return err_set_errno(err, -r, "capabilities");
-	}
+	r = caps_apply(&process->caps);
+	if (r < 0)
+		return err_set_errno(err, -r, "capabilities");
 	/* execve(2) itself clears PR_SET_KEEPCAPS. */
 	if (process->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set_errno(err, errno, "no_new_privs");

@@ -211,9 +211,24 @@ int cgroup_create(const char *id, struct err *err)
 	return fd;
 }
 
+/* For a file of two words, of which the first stays as it is. */
+static int write_second(int fd, const struct cgroup_value *v)
+{
+	_cleanup_free_ char *now = NULL;
+	char text[128];
+	size_t size;
+	int r = io_read_file(fd, v->file, sizeof(text), &now, &size);
+
+	if (r < 0)
+		return r;
+	snprintf(text, sizeof(text), "%.*s %s", (int)strcspn(now, " \n"), now, v->number);
+	return io_write_value(fd, v->file, text);
+}
+
 static int write_value(int fd, const struct cgroup_value *v)
 {
-	int r = io_write_value(fd, v->file, v->text ? v->text : v->number);
+	int r = v->keeps_first ? write_second(fd, v)
+			       : io_write_value(fd, v->file, v->text ? v->text : v->number);
 
 	return r == -ENOENT && v->may_lack ? 0 : r;
 }

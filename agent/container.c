@@ -62,7 +62,11 @@ int container_create(struct agent *agent, const char *id, const struct plan *pla
 		.namespaces = plan_entered(plan),
 		.shares_pids = !(plan->namespaces & CLONE_NEWPID),
 		.personality = plan->personality,
+		.caps = plan->process.caps,
+		.n_rlimits = plan->process.n_rlimits,
 	};
+	memcpy(container->rlimits, plan->process.rlimits,
+	       plan->process.n_rlimits * sizeof(*container->rlimits));
 	if (plan->namespaces & CLONE_NEWUSER) {
 		container->root_uid = plan_map_id(plan->idmaps.uid, plan->idmaps.n_uid, 0);
 		container->root_gid = plan_map_id(plan->idmaps.gid, plan->idmaps.n_gid, 0);

@@ -7,15 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/plan.h"
 #include "agent/process.h"
-#include "agent/seccomp.h"
 #include "common/err.h"
 #include "common/list.h"
 
 struct agent;
 struct cgroup_watch;
 struct oom_watch;
-struct plan;
 
 #define CONTAINERS_MAX      256
 #define CONTAINER_EXECS_MAX 1024
@@ -33,6 +32,10 @@ struct container {
 	/* Every exec gets these, too. */
 	struct seccomp seccomp;
 	int personality;
+	/* And these, where it names none of its own. */
+	struct caps caps;
+	struct plan_rlimit rlimits[RLIM_NLIMITS];
+	size_t n_rlimits;
 	struct process *init;
 	struct list execs;
 	size_t n_execs;

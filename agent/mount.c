@@ -61,17 +61,23 @@ int mount_sysctl(const char *name, const char *value, struct err *err)
 static int open_target(int root_fd, const struct op *op, bool *ret_made)
 {
 	bool strict = !strcmp(op->mount->type, "proc") || !strcmp(op->mount->type, "sysfs");
-	_cleanup_close_ int fd = path_open_in_root(root_fd, op->path, O_PATH | O_CLOEXEC, 0);
 	const char *relative = op->path + strspn(op->path, "/");
+	int flags = O_PATH | O_CLOEXEC | (strict ? O_DIRECTORY : 0);
+	_cleanup_close_ int fd = -1;
 
+	if (!relative[0])
+		relative = ".";
+	fd = strict ? path_open_beneath(root_fd, relative, flags, 0)
+		    : path_open_in_root(root_fd, op->path, flags, 0);
 	*ret_made = fd == -ENOENT;
+	/* Before anything is made where a link leads to. */
+	if (strict && fd != -ENOENT)
+		return TAKE_FD(fd);
 	close_fd(&fd);
 	fd = path_mkdirs_in_root(root_fd, op->path);
-
 	if (fd < 0 || !strict)
-		return fd < 0 ? fd : TAKE_FD(fd);
-	return path_open_beneath(root_fd, relative[0] ? relative : ".",
-				 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		return TAKE_FD(fd);
+	return path_open_beneath(root_fd, relative, flags, 0);
 }
 
 static bool has_data(const struct mount_options *options, const char *prefix)
@@ -345,9 +351,16 @@ static int cover(int root_fd, const struct op *op)
 	return tree < 0 ? tree : fsmount_attach(tree, target);
 }
 
+static int make_readonly(int root_fd, const char *path)
+{
+	_cleanup_close_ int fd = path_open_in_root(root_fd, path, O_PATH | O_CLOEXEC, 0);
+
+	return fd < 0 ? fd : fsmount_setattr(fd, MOUNT_ATTR_RDONLY, 0, 0, false);
+}
+
 static int do_op(const struct plan *plan, int root_fd, const struct op *op, struct err *err)
 {
-	const char *what = "the root";
+	const char *what = op->path;
 	int r = 0;
 
 	switch (op->kind) {
@@ -370,24 +383,20 @@ static int do_op(const struct plan *plan, int root_fd, const struct op *op, stru
 	case OP_BIND:
 		return do_bind(plan, root_fd, op, err);
 	case OP_DEVICE:
-		what = op->path;
 		r = device_make(plan, root_fd, op);
 		break;
 	case OP_SYMLINK:
-		what = op->path;
 		r = make_link(root_fd, op);
 		break;
 	case OP_CWD:
-		what = op->path;
 		r = make_cwd(root_fd, op->path);
 		break;
 	case OP_MASK:
 	case OP_READONLY:
-		what = op->path;
 		r = cover(root_fd, op);
 		break;
-	case OP_ROOT_READONLY:
-		r = fsmount_setattr(root_fd, MOUNT_ATTR_RDONLY, 0, 0, false);
+	case OP_MOUNT_READONLY:
+		r = make_readonly(root_fd, op->path);
 		break;
 	case OP_PROPAGATION:
 		break; /* mount_finish() */

@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "agent/share.h"
@@ -239,6 +240,21 @@ static int plan_dev(struct plan *plan, const Spec__Linux *linux_spec, struct err
 	return 0;
 }
 
+/* A read-only /dev is one once its devices are there, as with runc. */
+static void postpone_readonly_dev(struct plan *plan)
+{
+	for (size_t i = plan->n_ops; i-- > 0;) {
+		struct op *op = &plan->ops[i];
+
+		if (op->kind != OP_MOUNT || strcmp(op->path, "/dev") != 0 ||
+		    !(op->mount->options.attr_set & MOUNT_ATTR_RDONLY))
+			continue;
+		op->mount->options.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+		add_op(plan, OP_MOUNT_READONLY, "/dev", NULL);
+		return;
+	}
+}
+
 static int plan_paths(struct plan *plan, char *const *paths, size_t n, enum op_kind kind,
 		      struct err *err)
 {
@@ -273,6 +289,7 @@ static int plan_ops(struct plan *plan, const Spec__Spec *spec, struct err *err)
 		r = plan_dev(plan, linux_spec, err);
 	if (r < 0)
 		return r;
+	postpone_readonly_dev(plan);
 	add_op(plan, OP_CWD, plan->process.cwd, NULL);
 	/* Last what takes away: nothing needs to be made beneath it any more. */
 	r = plan_paths(plan, linux_spec->readonly_paths, linux_spec->n_readonly_paths, OP_READONLY,
@@ -283,7 +300,7 @@ static int plan_ops(struct plan *plan, const Spec__Spec *spec, struct err *err)
 	if (r < 0)
 		return r;
 	if (spec->root_readonly)
-		add_op(plan, OP_ROOT_READONLY, NULL, NULL);
+		add_op(plan, OP_MOUNT_READONLY, "/", NULL);
 	op = add_op(plan, OP_PROPAGATION, NULL, NULL);
 	if (options_propagation(linux_spec->rootfs_propagation, &op->propagation.flag,
 				&op->propagation.recursive) < 0)

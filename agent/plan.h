@@ -43,19 +43,19 @@ struct idmaps {
 };
 
 enum op_kind {
-	OP_HOSTNAME,      /* value */
-	OP_DOMAINNAME,    /* value */
-	OP_LOOPBACK,      /* brings the new network namespace's lo up */
-	OP_SYSCTL,        /* path: dotted name; value */
-	OP_MOUNT,         /* path, mount */
-	OP_BIND,          /* path, mount: source is a share's name */
-	OP_DEVICE,        /* path, device: kept where it is there already */
-	OP_SYMLINK,       /* path, value: kept where something is there already */
-	OP_CWD,           /* path: made where it is missing */
-	OP_MASK,          /* path: skipped where it is missing */
-	OP_READONLY,      /* path: skipped where it is missing */
-	OP_ROOT_READONLY, /* after all that is made in it */
-	OP_PROPAGATION,   /* flags of the root, once it is "/" */
+	OP_HOSTNAME,       /* value */
+	OP_DOMAINNAME,     /* value */
+	OP_LOOPBACK,       /* brings the new network namespace's lo up */
+	OP_SYSCTL,         /* path: dotted name; value */
+	OP_MOUNT,          /* path, mount */
+	OP_BIND,           /* path, mount: source is a share's name */
+	OP_DEVICE,         /* path, device: kept where it is there already */
+	OP_SYMLINK,        /* path, value: kept where something is there already */
+	OP_CWD,            /* path: made where it is missing */
+	OP_MASK,           /* path: skipped where it is missing */
+	OP_READONLY,       /* path: skipped where it is missing */
+	OP_MOUNT_READONLY, /* path: of a mount, after all that is made in it */
+	OP_PROPAGATION,    /* flags of the root, once it is "/" */
 };
 
 struct op {
@@ -86,6 +86,7 @@ struct cgroup_value {
 	char number[64];
 	char own_file[40]; /* where the file's name is made of the spec's values */
 	bool may_lack; /* the kernel may come without this file, and then without what it limits */
+	bool keeps_first; /* the file's first word stays, this is its second */
 };
 
 struct plan_rlimit {
@@ -106,9 +107,9 @@ struct process_plan {
 	mode_t umask;
 	bool terminal;
 	uint16_t rows, columns;
-	bool has_caps;
+	bool has_caps; /* false: an exec that has its container's; a container that says nothing has none */
 	struct caps caps;
-	struct plan_rlimit *rlimits;
+	struct plan_rlimit *rlimits; /* an exec without any has its container's */
 	size_t n_rlimits;
 	bool no_new_privs;
 	int oom_score_adj;

@@ -9,6 +9,9 @@
 
 #define MAX_LISTED 256 /* of each list in the message */
 
+/* A kernel without swap has no such file, and is within every limit of it. The kubelet sets 0 for all. */
+#define SWAP_LIMIT "memory.swap.max"
+
 static struct cgroup_value *add_value(struct plan *plan, const char *file, const char *text)
 {
 	struct cgroup_value *value = &plan->cgroup[plan->n_cgroup++];
@@ -53,11 +56,27 @@ static int plan_memory(const Spec__Resources *res, struct plan *plan, struct err
 		r = add_limit(plan, "memory.low", res->memory_low, err);
 	if (r < 0 || !res->memory_swap)
 		return r;
-	r = add_limit(plan, "memory.swap.max", res->memory_swap, err);
-	/* A kernel without swap is within every limit of it. */
+	r = add_limit(plan, SWAP_LIMIT, res->memory_swap, err);
 	if (r >= 0)
 		plan->cgroup[plan->n_cgroup - 1].may_lack = true;
 	return r;
+}
+
+/* An update may name one of the two: the other stays. The kernel keeps a period that is not written. */
+static void plan_cpu_max(int64_t quota, uint64_t period, struct plan *plan)
+{
+	if (!quota && !period)
+		return;
+	if (!quota)
+		add_number(plan, "cpu.max", "%" PRIu64, period)->keeps_first = true;
+	else if (quota < 0 && !period)
+		add_value(plan, "cpu.max", "max");
+	else if (quota < 0)
+		add_number(plan, "cpu.max", "max %" PRIu64, period);
+	else if (!period)
+		add_number(plan, "cpu.max", "%" PRId64, quota);
+	else
+		add_number(plan, "cpu.max", "%" PRId64 " %" PRIu64, quota, period);
 }
 
 static int plan_cpu(const Spec__Resources *res, struct plan *plan, struct err *err)
@@ -75,16 +94,8 @@ static int plan_cpu(const Spec__Resources *res, struct plan *plan, struct err *e
 	/* An idle group has no weight to set. */
 	if (res->cpu_weight && !(res->has_cpu_idle && res->cpu_idle))
 		add_number(plan, "cpu.weight", "%" PRIu64, res->cpu_weight);
-	if (res->cpu_quota_us || res->cpu_period_us) {
-		uint64_t period = res->cpu_period_us ? res->cpu_period_us : 100000;
-
-		if (res->cpu_quota_us > 0)
-			add_number(plan, "cpu.max", "%" PRId64 " %" PRIu64, res->cpu_quota_us,
-				   period);
-		else
-			add_number(plan, "cpu.max", "max %" PRIu64, period);
-	}
-	if (res->cpu_burst_us)
+	plan_cpu_max(res->cpu_quota_us, res->cpu_period_us, plan);
+	if (res->has_cpu_burst)
 		add_number(plan, "cpu.max.burst", "%" PRIu64, res->cpu_burst_us);
 	if (res->cpuset_cpus[0])
 		add_value(plan, "cpuset.cpus", res->cpuset_cpus);
@@ -212,7 +223,8 @@ int plan_linux_cgroup(const Spec__Resources *res, struct plan *plan, struct err 
 	for (size_t i = 0; r >= 0 && i < res->n_unified; i++) {
 		r = check_unified(res->unified[i], err);
 		if (r >= 0)
-			add_value(plan, res->unified[i]->key, res->unified[i]->value);
+			add_value(plan, res->unified[i]->key, res->unified[i]->value)->may_lack =
+				!strcmp(res->unified[i]->key, SWAP_LIMIT);
 	}
 	return r;
 }

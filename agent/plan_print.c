@@ -19,7 +19,7 @@ static const char *const op_names[] = {
 	[OP_CWD] = "cwd",
 	[OP_MASK] = "mask",
 	[OP_READONLY] = "readonly",
-	[OP_ROOT_READONLY] = "root-readonly",
+	[OP_MOUNT_READONLY] = "mount-readonly",
 	[OP_PROPAGATION] = "propagation",
 };
 
@@ -152,12 +152,11 @@ static void print_process(struct strbuf *sb, const struct process_plan *p)
 		strbuf_addf(sb, "group %u\n", p->groups[i]);
 	if (p->terminal)
 		strbuf_addf(sb, "terminal %ux%u\n", p->columns, p->rows);
-	if (p->has_caps)
-		strbuf_addf(sb,
-			    "caps b=%#" PRIx64 " e=%#" PRIx64 " i=%#" PRIx64 " p=%#" PRIx64
-			    " a=%#" PRIx64 "\n",
-			    p->caps.bounding, p->caps.effective, p->caps.inheritable,
-			    p->caps.permitted, p->caps.ambient);
+	strbuf_addf(sb,
+		    "caps b=%#" PRIx64 " e=%#" PRIx64 " i=%#" PRIx64 " p=%#" PRIx64 " a=%#" PRIx64
+		    "\n",
+		    p->caps.bounding, p->caps.effective, p->caps.inheritable, p->caps.permitted,
+		    p->caps.ambient);
 	for (size_t i = 0; i < p->n_rlimits; i++)
 		strbuf_addf(sb, "rlimit %d %" PRIu64 " %" PRIu64 "\n", p->rlimits[i].resource,
 			    (uint64_t)p->rlimits[i].limit.rlim_cur,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/plan.h"
@@ -22,6 +23,46 @@ static int copy_strings(char *const *from, size_t n, size_t spare, char ***ret)
 	return 0;
 }
 
+struct variable {
+	const char *text; /* NAME=VALUE */
+	size_t name_len, at;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct variable *x = a, *y = b;
+	int c = memcmp(x->text, y->text, x->name_len < y->name_len ? x->name_len : y->name_len);
+
+	if (c)
+		return c;
+	if (x->name_len != y->name_len)
+		return x->name_len < y->name_len ? -1 : 1;
+	return x->at < y->at ? -1 : 1;
+}
+
+/* Of two of one name the later holds, as with runc: getenv(3) would find the earlier. */
+static int drop_overridden(struct process_plan *plan)
+{
+	_cleanup_free_ struct variable *vars = calloc(plan->n_env + 1, sizeof(*vars));
+	size_t n = 0;
+
+	if (!vars)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_env; i++)
+		vars[i] = (struct variable){plan->envp[i], strcspn(plan->envp[i], "="), i};
+	qsort(vars, plan->n_env, sizeof(*vars), by_name);
+	for (size_t i = 1; i < plan->n_env; i++)
+		if (vars[i - 1].name_len == vars[i].name_len &&
+		    !memcmp(vars[i - 1].text, vars[i].text, vars[i].name_len))
+			plan->envp[vars[i - 1].at] = NULL;
+	for (size_t i = 0; i < plan->n_env; i++)
+		if (plan->envp[i])
+			plan->envp[n++] = plan->envp[i];
+	plan->envp[n] = NULL;
+	plan->n_env = n;
+	return 0;
+}
+
 static int plan_env(const Spec__Process *process, struct process_plan *plan, struct err *err)
 {
 	for (size_t i = 0; i < process->n_env; i++) {
@@ -30,12 +71,15 @@ static int plan_env(const Spec__Process *process, struct process_plan *plan, str
 		if (!strchr(var, '=') || var[0] == '=')
 			return err_set(err, EINVAL, "process.env: \"%.64s\" is not NAME=VALUE",
 				       var);
-		/* An empty HOME is as good as none: docker and runc fill it in. */
-		plan->has_home |= !strncmp(var, "HOME=", 5) && var[5];
 	}
 	plan->n_env = process->n_env;
 	if (copy_strings(process->env, process->n_env, 1, &plan->envp) < 0)
 		return err_set(err, E2BIG, "process.env: too many");
+	if (drop_overridden(plan) < 0)
+		return err_set(err, ENOMEM, "process.env: out of memory");
+	/* An empty HOME is as good as none: docker and runc fill it in. */
+	for (size_t i = 0; i < plan->n_env; i++)
+		plan->has_home |= !strncmp(plan->envp[i], "HOME=", 5) && plan->envp[i][5];
 	return 0;
 }
 

@@ -268,12 +268,33 @@ int process_start(struct process *process, struct err *err)
 	return 0;
 }
 
+static bool ends_by_default(int signo)
+{
+	return signo && signo != SIGCHLD && signo != SIGCONT && signo != SIGURG &&
+	       signo != SIGWINCH && signo != SIGSTOP && signo != SIGTSTP && signo != SIGTTIN &&
+	       signo != SIGTTOU;
+}
+
+/*
+ * Before its start it is a fork of the agent, as init PID 1 of a namespace, whom the kernel spares every
+ * signal but SIGKILL: that is what it gets, and what it was sent is said to have ended it.
+ */
+static int end_before_start(struct process *process, int signo)
+{
+	if (pidfd_send_signal(process->pidfd, SIGKILL, NULL, 0) < 0)
+		return -errno;
+	process->ended_by = signo;
+	return 0;
+}
+
 int process_signal(struct process *process, int signo)
 {
 	if (process->state == PROCESS_EXITED)
 		return -ESRCH;
 	if (process->state == PROCESS_CREATING || process->pidfd < 0)
 		return -EBUSY;
+	if (process->state == PROCESS_CREATED && ends_by_default(signo))
+		return end_before_start(process, signo);
 	return pidfd_send_signal(process->pidfd, signo, NULL, 0) < 0 ? -errno : 0;
 }
 
@@ -295,7 +316,7 @@ void process_reaped(struct process *process, int wait_status)
 	stop_reports(process);
 	clock_gettime(CLOCK_REALTIME, &now);
 	process->exited_at_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	process->wait_status = wait_status;
+	process->wait_status = process->ended_by ? process->ended_by : wait_status;
 	process->oom_killed = cgroup_value(process->container->cgroup_fd, "memory.events",
 					   "oom_kill") > process->oom_kills;
 	/* Who hears of the end has heard of its cause. */

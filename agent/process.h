@@ -58,6 +58,7 @@ struct process {
 	bool ready, streams_connected;
 	bool failed;     /* an exec whose exec failed: nobody knows of it any more */
 	int wait_status; /* as wait(2) gives it, once EXITED */
+	int ended_by;    /* the signal that came before the start; 0: none */
 	bool drained;
 	uint64_t oom_kills; /* the cgroup's count at start */
 	bool oom_killed;

@@ -3,6 +3,7 @@
 
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -109,6 +110,7 @@ static const struct process_events exec_events = {
 	.on_exited = service_on_exited,
 };
 
+/* In a paused container the new process freezes with the others, and its call waits for the end of that. */
 static int check_exec(struct container *container, const char *exec_id, struct err *err)
 {
 	struct process *existing;
@@ -117,11 +119,10 @@ static int check_exec(struct container *container, const char *exec_id, struct e
 		return err_set(err, EINVAL, "bad exec id \"%.128s\"", exec_id);
 	if (container_find_process(container->agent, container->id, exec_id, &existing, NULL) >= 0)
 		return err_set(err, EEXIST, "process %s exists already", exec_id);
-	if (!container->init || container->init->state != PROCESS_RUNNING)
+	/* One that waits for its start takes processes, as runc's do. */
+	if (!container->init || container->init->state == PROCESS_CREATING ||
+	    container->init->state == PROCESS_EXITED)
 		return err_set(err, EBUSY, "container %s is not running", container->id);
-	/* In a frozen cgroup the new process would freeze before it could say anything. */
-	if (container->paused || container->pause_call)
-		return err_set(err, EBUSY, "container %s is paused", container->id);
 	if (container->n_execs >= CONTAINER_EXECS_MAX)
 		return err_set(err, ENOBUFS, "container %s has %d processes to be deleted",
 			       container->id, CONTAINER_EXECS_MAX);
@@ -145,6 +146,22 @@ static int open_cgroup(const struct container *container, const char *path, stru
 	return fd < 0 ? err_set_errno(err, -fd, "the cgroup of the container's init") : fd;
 }
 
+/* An exec that says nothing of its rights and limits has those of its container, never more. */
+static int inherit(const struct container *container, struct process_plan *plan, struct err *err)
+{
+	if (!plan->has_caps)
+		plan->caps = container->caps;
+	if (plan->n_rlimits || !container->n_rlimits)
+		return 0;
+	free(plan->rlimits);
+	plan->rlimits = calloc(container->n_rlimits, sizeof(*plan->rlimits));
+	if (!plan->rlimits)
+		return err_set(err, ENOMEM, "process.rlimits: out of memory");
+	plan->n_rlimits = container->n_rlimits;
+	memcpy(plan->rlimits, container->rlimits, plan->n_rlimits * sizeof(*plan->rlimits));
+	return 0;
+}
+
 static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_call *call,
 		struct err *err)
 {
@@ -160,6 +177,8 @@ static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_c
 		r = check_exec(container, req->exec_id, err);
 	if (r >= 0)
 		r = plan_process(req->process, &plan, err);
+	if (r >= 0)
+		r = inherit(container, &plan, err);
 	if (r >= 0 && req->copy)
 		r = copy_check(req->copy, err);
 	if (r >= 0)

@@ -163,6 +163,7 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 		r = spec_guest_build_process(process->spec, &process->spec->process, &checked, err);
 	if (r == 0 && req->copy && !(process->copy = duplicate(req->copy)))
 		r = err_set(err, ENOMEM, "out of memory");
+	process->ignore_paused = req->ignore_paused;
 	if (r == 0 && req->cgroup[0] && !(process->cgroup = strdup(req->cgroup)))
 		r = err_set(err, ENOMEM, "out of memory");
 	if (r < 0) {

@@ -107,9 +107,6 @@ static int check(const struct exec *exec, struct err *err)
 			       o->preserve_fds);
 	if (exec->container.status == TASK__STATUS__PAUSED && !o->ignore_paused)
 		return err_set(err, EBUSY, "container %s is paused", exec->container.record.id);
-	if (exec->container.status == TASK__STATUS__CREATED)
-		return err_set(err, EBUSY, "container %s does not run yet",
-			       exec->container.record.id);
 	if (o->detach)
 		return oci_stdio_check(exec->terminal, o->console_socket, err);
 	if (o->console_socket)
@@ -135,6 +132,7 @@ static int add(struct exec *exec, const struct session_streams *streams, struct 
 	request.stdout = (char *)(uintptr_t)streams->out;
 	request.stderr = (char *)(uintptr_t)streams->err;
 	request.spec = &any;
+	request.ignore_paused = exec->options.ignore_paused;
 	if (exec->options.cgroup)
 		request.cgroup = (char *)(uintptr_t)exec->options.cgroup;
 	return cli_task(&exec->container.shim, "Exec", &request.base, streams->fds, streams->n_fds,

@@ -27,6 +27,7 @@ struct process {
 	struct stdio *stdio;
 	struct stdio_request uris; /* as the client gave them; ours */
 	struct spec *spec;         /* of an exec, until it starts */
+	bool ignore_paused;        /* an exec that waits for the end of a pause */
 	char *cgroup;              /* of an exec: beneath the container's; NULL: that one */
 	Task__Copy *copy;          /* of an exec that is one, ours; else NULL */
 	bool agent_exited;         /* the guest's half of an exit */

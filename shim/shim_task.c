@@ -95,8 +95,6 @@ void task_forward(struct shim *shim, struct rpc_call *call, const char *method,
 static void refuse_exec(struct process *process, struct rpc_call *call)
 {
 	task_fail(call, EBUSY, "the container does not run");
-	if (process->container->init.state != PROCESS_STOPPED)
-		return;
 	process->never_ran = true;
 	process_end(process, 126);
 }
@@ -110,8 +108,10 @@ static void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, voi
 		return;
 	if (process->state != PROCESS_CREATED)
 		task_fail(call, EBUSY, "the process has been started already");
-	else if (req->exec_id[0] && process->container->init.state != PROCESS_RUNNING)
+	else if (req->exec_id[0] && process->container->init.state == PROCESS_STOPPED)
 		refuse_exec(process, call);
+	else if (req->exec_id[0] && process->container->paused && !process->ignore_paused)
+		task_fail(call, EBUSY, "the container is paused");
 	else
 		container_start_process(process, call);
 }
@@ -236,7 +236,7 @@ static void handle_exec(struct rpc_call *call, const ProtobufCMessage *msg, void
 		task_fail(call, EINVAL, "not a valid exec id");
 	else if (container_find_process(container, req->exec_id))
 		task_fail(call, EEXIST, "an exec of that id exists already");
-	else if (container->init.state != PROCESS_RUNNING)
+	else if (container->state != CONTAINER_CREATED || container->init.state == PROCESS_STOPPED)
 		task_fail(call, EBUSY, "the container does not run");
 	else if (container->sandbox)
 		task_fail(call, EINVAL, "the pod's sandbox container has no processes");

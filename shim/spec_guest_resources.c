@@ -65,6 +65,7 @@ static void build_cpu(const struct spec_cpu *cpu, Spec__Resources *out)
 	out->cpu_weight = weight_of_shares(cpu->shares.v);
 	out->cpu_quota_us = cpu->quota.v;
 	out->cpu_period_us = cpu->period.v;
+	out->has_cpu_burst = cpu->burst.set;
 	out->cpu_burst_us = cpu->burst.v;
 	out->has_cpu_idle = cpu->idle.set;
 	out->cpu_idle = cpu->idle.v;

@@ -90,7 +90,7 @@ created() { # ID: create it as conmon does, and reap its stand-in; $pid
 	pid=$(cat "$work/$1.pid" 2>/dev/null)
 }
 bundle life 'echo begun; trap "echo caught; exit 3" TERM; while :; do sleep 0.1; done' \
-	'.annotations = {"my.key": "v"} | .linux.cgroupsPath = "/sbx-oci-test/life"'
+	'.annotations = {"my.key": "v"} | .process.rlimits = [{type: "RLIMIT_NOFILE", soft: 777, hard: 777}] | .linux.cgroupsPath = "/sbx-oci-test/life"'
 created c1
 check "create" '[ $status = 0 ] && state_is c1 created && [ ! -s "$work/c1.out" ]'
 o state c1
@@ -102,6 +102,9 @@ check "it has nothing of the host's" '[ "$(readlink /proc/$pid/ns/mnt)" != "$(re
 	[ -e "/proc/$pid/root/bin/sh" ] && [ ! -e "/proc/$pid/root/$work" ]'
 o create -b "$b" c1
 check "an id is taken once" '[ $status = 1 ] && err_has "exists already" && state_is c1 created'
+o exec c1 sh -c 'echo early; grep CapBnd /proc/1/status | wc -l'
+check "exec before the start" '[ $status = 0 ] && out_is "early
+1" && state_is c1 created'
 o start c1
 check "start" '[ $status = 0 ] && state_is c1 running'
 check "the caller's own streams" 'wait_for "grep -q begun \"$work/c1.out\""'
@@ -123,6 +126,14 @@ check "exec of nothing is 255" '[ $status = 255 ]'
 jq '.process | .args = ["sh", "-c", "sleep 0.5; exit 9"]' "$b/config.json" >"$work/process"
 python3 "$work/reap" "$work/e.pid" "$work/e" "$oci" --root "$root" exec -d --pid-file "$work/e.pid" --process "$work/process" c1
 check "exec --detach --process has a stand-in of its own" '[ "$(cat "$work/e.exit")" = 9 ]'
+# What a process file does not say is the container's.
+jq '.process | .args = ["sh", "-c", "grep -E \"CapEff|CapBnd\" /proc/self/status; ulimit -n"] | del(.capabilities, .rlimits)' \
+	"$b/config.json" >"$work/process"
+o exec c1 sh -c 'grep -E "CapEff|CapBnd" /proc/self/status; ulimit -n'
+cp "$work/out" "$work/own"
+o exec --process "$work/process" c1
+check "a process that names no capabilities has the container's" '[ $status = 0 ] && [ -s "$work/own" ] &&
+	cmp -s "$work/own" "$work/out"'
 o ps -f json c1
 check "ps" 'jq -e "length >= 1" "$work/out" >/dev/null'
 o list -f json
@@ -131,8 +142,21 @@ o pause c1
 check "pause" '[ $status = 0 ] && state_is c1 paused'
 o exec c1 true
 check "exec in a paused container" '[ $status = 255 ] && err_has paused'
+timeout 100 "$oci" --root "$root" exec --ignore-paused c1 echo resumed >"$work/patient" 2>&1 </dev/null &
+patient=$!
+sleep 1
+check "or it waits for the end of the pause" '[ ! -s "$work/patient" ] && [ -d /proc/$patient ]'
 o resume c1
 check "resume" '[ $status = 0 ] && state_is c1 running'
+wait $patient
+check "which it sees" '[ $? = 0 ] && grep -qx resumed "$work/patient"'
+for args in '--cpu-quota 50000' '--cpu-period 200000' '--cpu-quota 60000' '--cpu-burst 1000' '--cpu-burst 0'; do
+	o update $args c1
+	[ $status = 0 ] || break
+done
+o exec c1 cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu.max.burst
+check "update of one half of a quota leaves the other" '[ $status = 0 ] && out_is "60000 200000
+0"'
 o update --pids-limit 77 --memory 64m c1
 o exec c1 sh -c 'cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max'
 check "update" 'out_is "77
@@ -146,6 +170,18 @@ o kill c1 TERM
 check "kill of what is stopped" '[ $status = 1 ] && err_has "not running"'
 o delete c1
 check "delete" '[ $status = 0 ] && [ ! -e /sys/fs/cgroup/sbx-oci-test/life ] && ! remains'
+
+bundle early 'echo never' '.linux.resources = {unified: {"memory.swap.max": "0"}, cpu: {cpus: "0-1"}} | del(.process.capabilities)'
+o create -b "$b" early
+check "a limit of swap where there is none" '[ $status = 0 ]'
+o exec early sh -c 'grep -c ^processor /proc/cpuinfo; grep -E "CapEff|CapBnd" /proc/self/status | tr -d "\t"'
+check "a machine with the CPUs of its cpuset, and no capabilities that are not given" 'out_is "2
+CapEff:0000000000000000
+CapBnd:0000000000000000"'
+o kill early TERM
+check "what ends a program also ends a container that waits for its start" '[ $status = 0 ] && wait_for "state_is early stopped"'
+o delete early
+check "delete" '[ $status = 0 ] && ! remains'
 
 # A terminal, whose master goes to a console socket; its size is the guest's.
 cat >"$work/console" <<'PY'

@@ -106,6 +106,16 @@ for n in 1 2; do
 	check "devices without a /dev of its own: container $n on this root" '[ $status = 0 ] && out_is 1'
 done
 
+bundle rodev 'ls /dev/null /dev/pts/ptmx && echo x >/dev/null && { touch /dev/x 2>/dev/null || echo refused; }' \
+	'(.mounts[] | select(.destination == "/dev") | .options) += ["ro"]'
+o run -b "$b" rodev
+check "a read-only /dev has its devices" '[ $status = 0 ] && out_has refused && out_has /dev/pts/ptmx'
+mkdir "$work/linked" && cp -a "$work/rootfs/bin" "$work/linked/" && ln -s nowhere "$work/linked/proc"
+bundle linked true ".root = {path: \"$work/linked\"}"
+o run -b "$b" linked
+check "a /proc that is a link is refused, and nothing is made where it leads" '[ $status = 1 ] &&
+	err_has "mount point /proc" && [ ! -e "$work/linked/nowhere" ]'
+
 bundle idmap 'stat -c "%n %u:%g" /plain/owned /mapped/owned /own/owned; echo new >/mapped/new; stat -c "%u:%g" /mapped/new; cat /own/owned' \
 	'.linux.namespaces += [{type: "user"}] | .linux.uidMappings = ['"$map"'] | .linux.gidMappings = ['"$map"'] | .mounts += [
 	{destination: "/plain", type: "bind", source: "'"$work/volume"'", options: ["bind"]},

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole specs, and the parts of them that are the container's: namespaces, mounts, devices, hooks. */
+#include <linux/mount.h>
+
 #include "tests/unit/agent/plan_spec.h"
 
 TestSuite(plan, .init = setup);
@@ -147,6 +149,31 @@ Test(plan, mounts)
 	linux_spec.n_uid_mappings = linux_spec.n_gid_mappings = 1;
 	add_namespace("user");
 	refused(ENOSYS, "/data: in a user namespace only a bind mount");
+}
+
+/* What is to be in /dev comes before it is read-only; nothing else waits. */
+Test(plan, readonly_dev)
+{
+	static char *options[] = {"ro", "nosuid"};
+	struct err err = ERR_INIT;
+	struct plan plan;
+	size_t at = 0;
+
+	mount.destination = "/dev";
+	mount.options = options;
+	mount.n_options = 2;
+	spec.mounts = mounts;
+	spec.n_mounts = 1;
+	cr_assert_eq(plan_make(&spec, &plan, &err), 0, "%s", err.msg);
+	for (size_t i = 0; i < plan.n_ops; i++) {
+		if (plan.ops[i].kind == OP_MOUNT)
+			cr_assert_eq(plan.ops[i].mount->options.attr_set, MOUNT_ATTR_NOSUID);
+		if (plan.ops[i].kind == OP_MOUNT_READONLY)
+			at = i;
+		cr_assert(!at || plan.ops[i].kind != OP_DEVICE);
+	}
+	cr_assert(at && !strcmp(plan.ops[at].path, "/dev"));
+	plan_finish(&plan);
 }
 
 Test(plan, devices)

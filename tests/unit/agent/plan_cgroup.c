@@ -51,6 +51,7 @@ Test(plan_cgroup, more_resources)
 	resources.has_cpu_idle = true;
 	resources.cpu_idle = 1;
 	resources.cpu_quota_us = 1000;
+	resources.has_cpu_burst = true;
 	resources.cpu_burst_us = 500;
 	resources.io_weight = 10000;
 	spec__io_weight__init(&weight);
@@ -90,6 +91,65 @@ Test(plan_cgroup, more_resources)
 	resources.n_io_weights = 0;
 	resources.cpu_idle = 2;
 	refused(EINVAL, "cpu.idle");
+}
+
+/* Of cpu.max an update may name one half, and a burst of 0 takes one away. */
+Test(plan_cgroup, halves_and_zeros)
+{
+	static const struct {
+		int64_t quota;
+		uint64_t period;
+		const char *text;
+		bool keeps_first;
+	} cases[] = {
+		{0, 50000, "50000", true},
+		{20000, 0, "20000", false},
+		{-1, 50000, "max 50000", false},
+		{-1, 0, "max", false},
+		{20000, 50000, "20000 50000", false},
+	};
+	struct err err = ERR_INIT;
+	struct plan plan;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct cgroup_value *v;
+
+		resources.cpu_quota_us = cases[i].quota;
+		resources.cpu_period_us = cases[i].period;
+		cr_assert_eq(plan_resources(&resources, &plan, &err), 0);
+		cr_assert_eq(plan.n_cgroup, 1);
+		v = &plan.cgroup[0];
+		cr_assert_str_eq(v->file, "cpu.max");
+		cr_assert_str_eq(v->text ? v->text : v->number, cases[i].text);
+		cr_assert_eq(v->keeps_first, cases[i].keeps_first);
+		plan_finish(&plan);
+	}
+	resources.cpu_quota_us = 0;
+	resources.cpu_period_us = 0;
+	resources.has_cpu_burst = true;
+	cr_assert_eq(plan_resources(&resources, &plan, &err), 0);
+	cr_assert_eq(plan.n_cgroup, 1);
+	cr_assert_str_eq(plan.cgroup[0].number, "0");
+	plan_finish(&plan);
+}
+
+/* As the kubelet says of every container; no other file may be missing. */
+Test(plan_cgroup, a_kernel_without_swap)
+{
+	static Spec__KeyValue unified[2], *list[] = {&unified[0], &unified[1]};
+	struct err err = ERR_INIT;
+	struct plan plan;
+
+	for (int i = 0; i < 2; i++)
+		spec__key_value__init(&unified[i]);
+	unified[0].key = "memory.swap.max";
+	unified[1].key = "memory.high";
+	unified[0].value = unified[1].value = "0";
+	resources.unified = list;
+	resources.n_unified = 2;
+	cr_assert_eq(plan_resources(&resources, &plan, &err), 0);
+	cr_assert(plan.cgroup[0].may_lack && !plan.cgroup[1].may_lack);
+	plan_finish(&plan);
 }
 
 Test(plan_cgroup, refuses_resources)

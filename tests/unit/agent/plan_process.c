@@ -92,6 +92,25 @@ Test(plan_process, refuses_tuning)
 	refused(EINVAL, "seccomp");
 }
 
+Test(plan_process, the_later_of_two_variables_holds)
+{
+	static char *many[] = {"A=1", "HOME=/x", "AB=2", "A=", "PATH=/bin", "HOME=", "A=3=4"};
+	struct process_plan plan;
+	struct err err = ERR_INIT;
+
+	process.env = many;
+	process.n_env = 7;
+	cr_assert_eq(plan_process(&process, &plan, &err), 0, "%s", err.msg);
+	cr_assert_eq(plan.n_env, 4);
+	cr_assert_str_eq(plan.envp[0], "AB=2");
+	cr_assert_str_eq(plan.envp[1], "PATH=/bin");
+	cr_assert_str_eq(plan.envp[2], "HOME=");
+	cr_assert_str_eq(plan.envp[3], "A=3=4");
+	cr_assert_null(plan.envp[4]);
+	cr_assert(!plan.has_home, "an empty HOME that overrides is as good as none");
+	plan_process_finish(&plan);
+}
+
 Test(plan_process, ambient_capabilities)
 {
 	static char *caps[] = {"CAP_CHOWN", "CAP_KILL"};
