@@ -209,6 +209,25 @@ static void take_title(const struct spec_process *process)
 		prctl(PR_SET_MM, PR_SET_MM_ARG_END, title + size, 0, 0);
 }
 
+/*
+ * A network namespace that the spec names is the pod's: who enters the stand-in's finds that one. A cgroup
+ * namespace is made where the stand-in has been put.
+ */
+static int enter_namespaces(const struct spec *spec, struct err *err)
+{
+	const char *path = spec ? spec_namespace_path(spec, "network") : NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return err_set_errno(err, errno, "the stand-in's cgroup namespace");
+	if (!path)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+		return err_set_errno(err, errno, "%.256s", path);
+	return 0;
+}
+
 /* What it stands for is there: so are the mount points in its root. */
 static int settle(struct life *life, struct err *err)
 {
@@ -218,7 +237,9 @@ static int settle(struct life *life, struct err *err)
 
 	if (standin->terminal >= 0)
 		resize(life);
-	r = oci_root_enter(standin->spec, standin->bundle, standin->rootfs, err);
+	r = enter_namespaces(standin->spec, err);
+	if (r == 0)
+		r = oci_root_enter(standin->spec, standin->bundle, standin->rootfs, err);
 	if (r == 0 && standin->spec)
 		r = oci_program_find(standin->spec, err);
 	if (r < 0)

@@ -87,19 +87,6 @@ static int read_config(const struct shim *shim, const struct pod_plan *plan,
 	return 0;
 }
 
-/* The network namespace of the host that a container is to be in; NULL: none. */
-static const char *network_path(const struct spec *spec)
-{
-	const struct spec_linux *from = spec->config.linux;
-	const struct spec_namespace *namespaces = from ? from->namespaces.items : NULL;
-
-	for (size_t i = 0; from && i < from->namespaces.n; i++)
-		if (strcmp(namespaces[i].type, "network") == 0 && namespaces[i].path &&
-		    namespaces[i].path[0])
-			return namespaces[i].path;
-	return NULL;
-}
-
 static void on_network_lost(const char *how, void *data)
 {
 	struct shim *shim = data;
@@ -113,7 +100,7 @@ static void on_network_lost(const char *how, void *data)
 /* The first container's is the pod's network. */
 static int open_network(struct shim *shim, const struct spec *spec, unsigned cpus, struct err *err)
 {
-	const char *path = network_path(spec);
+	const char *path = spec_namespace_path(spec, "network");
 	const char *network = spec_annotation(spec, "sbx.network");
 
 	if (path) {
@@ -132,7 +119,7 @@ static int open_network(struct shim *shim, const struct spec *spec, unsigned cpu
 /* Only CRI forwards ports. Without it everything else still works. */
 static void open_forward(struct shim *shim, const struct spec *spec)
 {
-	const char *path = network_path(spec);
+	const char *path = spec_namespace_path(spec, "network");
 	struct err err = ERR_INIT;
 
 	if (shim->own_pod || !path || !group_is_sandbox(spec))
@@ -144,7 +131,7 @@ static void open_forward(struct shim *shim, const struct spec *spec)
 /* And a later one's must be the same. */
 static int check_network(struct shim *shim, const struct container *container, struct err *err)
 {
-	const char *path = network_path(container->spec);
+	const char *path = spec_namespace_path(container->spec, "network");
 	pid_t owner = path ? namespace_owner("network", path) : 0;
 
 	/* A container's own, in the guest, is the agent's to find. */

@@ -48,16 +48,25 @@ static int build_memory(const struct builder *b, const struct spec_memory *memor
 	return 0;
 }
 
-/* cgroup v1's shares of 2..262144 on v2's weights of 1..10000, as everyone maps them. */
+/*
+ * cgroup v1's shares of 2..262144 on v2's weights of 1..10000, on the curve that runc and crun have had since
+ * 2025, which goes through the defaults of both, 1024 and 100: exactly at the powers of two, by straight lines
+ * between them.
+ */
 static uint64_t weight_of_shares(uint64_t shares)
 {
-	if (shares == 0)
-		return 0;
-	if (shares < 2)
-		shares = 2;
-	if (shares > 262144)
-		shares = 262144;
-	return 1 + ((shares - 2) * 9999) / 262142;
+	static const uint16_t weights[] = {1,   2,   3,   5,   8,   12,   21,   35,   59,
+					   100, 174, 303, 532, 942, 1681, 3023, 5478, 10000};
+	unsigned power;
+	uint64_t step;
+
+	if (shares <= 2)
+		return shares ? 1 : 0;
+	if (shares >= 262144)
+		return 10000;
+	power = 63u - (unsigned)__builtin_clzll(shares);
+	step = (uint64_t)weights[power] - weights[power - 1];
+	return weights[power - 1] + step * (shares - (1ull << power)) / (1ull << power);
 }
 
 static void build_cpu(const struct spec_cpu *cpu, Spec__Resources *out)

@@ -171,6 +171,16 @@ check "kill of what is stopped" '[ $status = 1 ] && err_has "not running"'
 o delete c1
 check "delete" '[ $status = 0 ] && [ ! -e /sys/fs/cgroup/sbx-oci-test/life ] && ! remains'
 
+unshare --net sleep 1000 &
+net=$!
+wait_for '[ "$(readlink /proc/$net/ns/net)" != "$(readlink /proc/self/ns/net)" ]'
+bundle net 'exec sleep 1000' '(.linux.namespaces[] | select(.type == "network") | .path) = "/proc/'$net'/ns/net"'
+created n1
+check "the stand-in is in the network namespace that the spec names, and in cgroups of its own" '[ $status = 0 ] &&
+	[ "$(readlink /proc/$pid/ns/net)" = "$(readlink /proc/$net/ns/net)" ] &&
+	[ "$(readlink /proc/$pid/ns/cgroup)" != "$(readlink /proc/self/ns/cgroup)" ]'
+o delete --force n1
+kill $net
 bundle early 'echo never' '.linux.resources = {unified: {"memory.swap.max": "0"}, cpu: {cpus: "0-1"}} | del(.process.capabilities)'
 o create -b "$b" early
 check "a limit of swap where there is none" '[ $status = 0 ]'

@@ -114,7 +114,7 @@ Test(spec, resources_become_cgroup_v2_numbers)
 	cr_assert_eq(r->memory_limit, 1000);
 	cr_assert_eq(r->memory_swap, 500);
 	cr_assert_eq(r->memory_low, 300);
-	cr_assert_eq(r->cpu_weight, 39);
+	cr_assert_eq(r->cpu_weight, 100);
 	cr_assert_eq(r->cpu_quota_us, 50000);
 	cr_assert_eq(r->cpu_period_us, 100000);
 	cr_assert_str_eq(r->cpuset_cpus, "0-1");
@@ -147,7 +147,7 @@ Test(spec, block_io_becomes_cgroup_v2)
 	cr_assert_str_eq(r->io_limits[1]->key, "wiops");
 	cr_assert_eq(r->io_limits[1]->major, 9);
 	cr_assert_eq(r->hugepages[0]->limit, 4096);
-	cr_assert(r->has_cpu_idle && r->cpu_idle == 1 && r->cpu_burst_us == 5);
+	cr_assert(r->has_cpu_idle && r->cpu_idle == 1 && r->has_cpu_burst && r->cpu_burst_us == 5);
 	cr_assert(r->memory_check_before_update);
 }
 
@@ -174,6 +174,8 @@ Test(spec, shares_span_all_weights)
 		{"{\"linux\":{\"resources\":{\"cpu\":{\"shares\":0}}}}", 0},
 		{"{\"linux\":{\"resources\":{\"cpu\":{\"shares\":1}}}}", 1},
 		{"{\"linux\":{\"resources\":{\"cpu\":{\"shares\":2}}}}", 1},
+		{"{\"linux\":{\"resources\":{\"cpu\":{\"shares\":100}}}}", 17},
+		{"{\"linux\":{\"resources\":{\"cpu\":{\"shares\":1024}}}}", 100},
 		{"{\"linux\":{\"resources\":{\"cpu\":{\"shares\":262144}}}}", 10000},
 		{"{\"linux\":{\"resources\":{\"cpu\":{\"shares\":\"MAX\"}}}}", 10000},
 	};
