@@ -54,8 +54,9 @@ static void add_exec(struct container *c)
 		{"sleep 0.05; exit 7", 7},
 		{"sleep 100", ANY},
 		{"/bin/true & exit 3", 3},
-		/* 137, if it is killed; else it says how it ended. */
-		{"dd if=/dev/zero of=/dev/null bs=96M count=1 2>&1; exit $(($? - 125))",
+		/* 137, if it is killed; else it says how it ended. A pause cuts its read short. */
+		{"dd if=/dev/zero of=/dev/null bs=96M count=1 iflag=fullblock 2>&1; r=$?; "
+		 "exit $((r < 125 ? 100 + r : r - 125))",
 		 HOG_KILLED},
 	};
 	Task__ExecProcessRequest request = TASK__EXEC_PROCESS_REQUEST__INIT;
@@ -126,6 +127,7 @@ static void random_step(struct container *c)
 			p->deleted = true;
 		break;
 	case 6:
+		trace(" pause(%s)", c->id);
 		if (call("Pause", &pause_request.base, NULL) == 0)
 			call("Resume", &resume_request.base, NULL);
 		break;
