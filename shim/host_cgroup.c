@@ -132,6 +132,26 @@ static int remove_one(int rootfd, const char *path, pid_t pid)
 	return 0;
 }
 
+/* v2's alone: whether a v1 hierarchy's group is someone's own is not to be seen. */
+int host_cgroup_check_free(const char *path, struct err *err)
+{
+	_cleanup_close_ int root = open(ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		root < 0 ? -1 : path_open_in_root(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	_cleanup_free_ char *procs = NULL, *events = NULL;
+	size_t size;
+
+	if (fd < 0)
+		return 0;
+	if (io_read_file(fd, "cgroup.events", 4096, &events, &size) == 0 &&
+	    strstr(events, "frozen 1"))
+		return err_set(err, EBUSY, "cgroup %.200s: is frozen: thaw it, or name another one",
+			       path);
+	if (io_read_file(fd, "cgroup.procs", 1 << 20, &procs, &size) == 0 && size)
+		return err_set(err, EBUSY, "cgroup %.200s: is not empty: name another one", path);
+	return 0;
+}
+
 int host_cgroup_enter(const char *path, pid_t pid, struct err *err)
 {
 	int n = for_each_hierarchy(enter_one, path, pid);

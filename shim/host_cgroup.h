@@ -17,6 +17,12 @@
  */
 int host_cgroup_path(const char *cgroups_path, char ret[PATH_MAX], struct err *err);
 
+/*
+ * -EBUSY where the group exists and is frozen, which nothing that enters it survives, or has processes of
+ * somebody's: its limits and its end are theirs.
+ */
+int host_cgroup_check_free(const char *path, struct err *err);
+
 /* Makes the group where it is missing and moves the process into it. */
 int host_cgroup_enter(const char *path, pid_t pid, struct err *err);
 

@@ -59,14 +59,16 @@ static int find_rootfs(struct oci_launch *launch, struct err *err)
 static int check_options(const struct oci_launch *launch, struct err *err)
 {
 	char path[PATH_MAX];
+	int r;
 
 	if (launch->options->preserve_fds)
 		return err_set(err, EINVAL,
 			       "--preserve-fds %" PRIu64 ": no descriptor can cross into a VM",
 			       launch->options->preserve_fds);
-	if (launch->record.cgroups_path)
-		return host_cgroup_path(launch->record.cgroups_path, path, err);
-	return 0;
+	if (!launch->record.cgroups_path)
+		return 0;
+	r = host_cgroup_path(launch->record.cgroups_path, path, err);
+	return r < 0 ? r : host_cgroup_check_free(path, err);
 }
 
 static void fill_record(struct oci_launch *launch)

@@ -129,6 +129,24 @@ check "what is made there is root's on the host" 'out_has "0:0" && [ "$(stat -c 
 
 # --- cgroups ----------------------------------------------------------------------------------------
 
+bundle busy 'echo ran' '.linux.cgroupsPath = "/sbx-busy/one"'
+mkdir -p /sys/fs/cgroup/sbx-busy/one
+echo 1 >/sys/fs/cgroup/sbx-busy/one/cgroup.freeze
+o run -b "$b" b1
+check "a frozen cgroup of the host is refused" '[ $status = 1 ] && err_has "/sbx-busy/one: is frozen" &&
+	[ "$(wc -l <"$work/err")" = 1 ]'
+echo 0 >/sys/fs/cgroup/sbx-busy/one/cgroup.freeze
+sleep 1000 &
+echo $! >/sys/fs/cgroup/sbx-busy/one/cgroup.procs
+o run -b "$b" b1
+check "and one with processes in it" '[ $status = 1 ] && err_has "/sbx-busy/one: is not empty"'
+check "they stay, and nothing of ours" '[ -s /sys/fs/cgroup/sbx-busy/one/cgroup.procs ] && ! remains'
+kill $!
+wait_for '! [ -s /sys/fs/cgroup/sbx-busy/one/cgroup.procs ]'
+o run -b "$b" b1
+check "an empty one is taken" '[ $status = 0 ] && out_is ran'
+rmdir /sys/fs/cgroup/sbx-busy/one /sys/fs/cgroup/sbx-busy 2>/dev/null
+
 bundle cgroups 'cd /sys/fs/cgroup && mkdir init other && echo 1 >init/cgroup.procs && echo +memory >cgroup.subtree_control && echo ready; exec sleep 1000' \
 	'(.mounts[] | select(.destination == "/sys/fs/cgroup") | .options) -= ["ro"]'
 timeout 100 "$oci" --root "$root" create -b "$b" g1 >"$work/g1" 2>&1 </dev/null
