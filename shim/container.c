@@ -374,6 +374,11 @@ void container_fail(struct container *container, const struct err *err)
 
 	if (container->create)
 		rpc_fail(TAKE_PTR(container->create), err);
+	/* What was only added to one that has ended stays as it is. */
+	if (container->letting_go && container->init.state != PROCESS_STOPPED) {
+		process_fail(&container->init, err);
+		return;
+	}
 	list_for_each_safe (it, tmp, &container->execs)
 		process_fail(list_entry(it, struct process, link), err);
 	process_fail(&container->init, err);

@@ -52,6 +52,8 @@ struct container {
 	bool paused;
 	pid_t stand_in; /* the host's process that it dies with (oci_standin.h); 0: none, or no more */
 	bool orphan;    /* its stand-in has gone while it was being created */
+	bool alone;     /* no other one is ever in its pod */
+	bool letting_go; /* it has ended, and the machine with it */
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
 	uint64_t oom_kills;                     /* that containerd was told of */
 	struct source *oom_pause;               /* before the next is asked for; NULL: not yet */
@@ -66,6 +68,11 @@ void container_free(struct container *container);
 
 /* The VM is ready: creates the container in it and answers Create. */
 void container_enter(struct container *container);
+/*
+ * Its init has ended in the guest. Whether that ends the machine first, of which nobody has a use any more:
+ * then container_fail() follows when it is gone. The task stays for as long as containerd keeps it.
+ */
+bool container_lets_go(struct container *container);
 /* The VM is gone: answers everything open with err. */
 void container_fail(struct container *container, const struct err *err);
 

@@ -77,6 +77,7 @@ int container_read_bundle(struct container *container, struct err *err)
 	container->sandbox = group_is_sandbox(container->spec);
 	if (container->sandbox)
 		return 0;
+	container->alone = !group_is_named(container->spec);
 	pod_demand_change(&container->demand, container->spec->config.linux
 						      ? container->spec->config.linux->resources
 						      : NULL);

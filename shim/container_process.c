@@ -9,6 +9,7 @@
 #include "common/rpc.h"
 #include "shim/container.h"
 #include "shim/container_hooks.h"
+#include "shim/grace.h"
 #include "shim/shim.h"
 #include "shim/spec.h"
 #include "shim/spec_guest.h"
@@ -299,6 +300,36 @@ void container_unkillable(struct container *container)
 			return;
 	}
 	sandbox_give_up(&shim->sandbox, "it does not end what was killed");
+}
+
+/* The root file system and what else was mounted in the guest has been written. */
+static void on_emptied(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct container *container = data;
+
+	if (err)
+		log_warn("the end of %s: %s", container->id, err->msg);
+	/* Its input may be open still, and goes with the machine. */
+	stdio_drop(container->init.stdio);
+	sandbox_stop(&container->shim->sandbox);
+}
+
+bool container_lets_go(struct container *container)
+{
+	Agent__ProcessRequest request = AGENT__PROCESS_REQUEST__INIT;
+	struct shim *shim = container->shim;
+
+	if (container->letting_go)
+		return true;
+	/* Only containerd's clients leave a task that has ended lying about; the others delete it at once. */
+	if (!container->alone || !shim->publisher || shim->sandbox.state != SANDBOX_READY)
+		return false;
+	request.id = container->id;
+	container->letting_go = agent_client_call(shim->sandbox.agent, "Delete", &request.base, 0,
+						  on_emptied, container) == 0;
+	if (container->letting_go)
+		grace_begin();
+	return container->letting_go;
 }
 
 static void init_stopped(struct container *container)

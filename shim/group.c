@@ -64,6 +64,14 @@ int group_of_spec(const struct spec *spec, const char *id, char ret[POD_ID_MAX +
 	return 0;
 }
 
+bool group_is_named(const struct spec *spec)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(group_keys); i++)
+		if (spec_annotation(spec, group_keys[i]))
+			return true;
+	return false;
+}
+
 bool group_is_sandbox(const struct spec *spec)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(type_keys); i++) {

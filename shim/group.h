@@ -25,6 +25,9 @@ struct spec;
 int group_of_spec(const struct spec *spec, const char *id, char ret[POD_ID_MAX + 1],
 		  struct err *err);
 
+/* Whether the annotations name a pod at all: another container may be of it, too. */
+bool group_is_named(const struct spec *spec);
+
 /* Whether the container stands for its pod and runs nothing itself: CRI's sandbox container. */
 bool group_is_sandbox(const struct spec *spec);
 

@@ -71,8 +71,10 @@ static void stop(struct process *process)
 
 void process_stop_if_complete(struct process *process)
 {
-	if (process->agent_exited && stdio_is_drained(process->stdio) &&
-	    container_process_may_stop(process))
+	if (!process->agent_exited || !stdio_is_drained(process->stdio) ||
+	    !container_process_may_stop(process))
+		return;
+	if (process != &process->container->init || !container_lets_go(process->container))
 		stop(process);
 }
 
@@ -187,6 +189,11 @@ void process_fail(struct process *process, const struct err *err)
 {
 	struct list *it, *tmp;
 
+	/* Nothing has failed: the machine went because its container had ended. */
+	if (process == &process->container->init && process->container->letting_go) {
+		stop(process);
+		return;
+	}
 	if (process->start)
 		rpc_fail(TAKE_PTR(process->start), err);
 	if (process->state != PROCESS_STOPPED)

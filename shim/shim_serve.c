@@ -215,13 +215,24 @@ static void end_machine(struct shim *shim)
 	pod_dir_forget_network(shim->pod);
 }
 
+/* Its one container has ended: who is told of that finds the machine gone. */
+static bool let_go(const struct shim *shim)
+{
+	return !list_empty(&shim->containers) &&
+	       list_entry(shim->containers.next, struct container, link)->letting_go;
+}
+
 static void on_sandbox_failed(const struct err *why, void *data)
 {
 	struct shim *shim = data;
 	struct list *it, *tmp;
 
-	if (shim->record.status != RECORD_STOPPED)
+	if (let_go(shim)) {
+		sandbox_hang_up(&shim->sandbox);
+		end_machine(shim);
+	} else if (shim->record.status != RECORD_STOPPED) {
 		shim->record.error = why->msg;
+	}
 	list_for_each_safe (it, tmp, &shim->containers)
 		container_fail(list_entry(it, struct container, link), why);
 	/* From here on no answer can come, and objects may be freed. */

@@ -26,6 +26,16 @@ c --rm --snapshotter native "$image" native sh -c 'echo native; echo x >/written
 check "the native snapshotter" 'out_is "native
 x"'
 
+c -d "$image" brief sh -c 'exit 4'
+check "the machine of a container that has ended is gone when containerd hears of it" '[ $status = 0 ] &&
+	await 20 "ctr task list | grep -q brief.*STOPPED" && ! pgrep -x "sbx-vmm|sbx-share" && pgrep -x containerd-shim'
+timeout 60 ctr task rm brief >"$work/out" 2>"$work/err"
+status=$?
+check "and its task is there with the exit code until it is deleted" '[ $status = 4 ]'
+timeout 60 ctr task start -d brief && await 20 "ctr task list | grep -q brief.*STOPPED"
+check "a second task of it" '[ $? = 0 ] && { timeout 60 ctr task rm brief; [ $? = 4 ]; }'
+ctr container rm brief
+
 c -d "$image" long sleep 1000
 check "ctr run -d" '[ $status = 0 ]'
 # What it alone holds of code and data; nobody else runs this program now.

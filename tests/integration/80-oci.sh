@@ -181,11 +181,11 @@ check "the stand-in is in the network namespace that the spec names, and in cgro
 	[ "$(readlink /proc/$pid/ns/cgroup)" != "$(readlink /proc/self/ns/cgroup)" ]'
 o delete --force n1
 kill $net
-bundle early 'echo never' '.linux.resources = {unified: {"memory.swap.max": "0"}, cpu: {cpus: "0-1"}} | del(.process.capabilities)'
+bundle early 'echo never' '.linux.resources = {unified: {"memory.swap.max": "0"}, cpu: {cpus: "0-'$(($(nproc) - 1))'"}} | del(.process.capabilities)'
 o create -b "$b" early
 check "a limit of swap where there is none" '[ $status = 0 ]'
 o exec early sh -c 'grep -c ^processor /proc/cpuinfo; grep -E "CapEff|CapBnd" /proc/self/status | tr -d "\t"'
-check "a machine with the CPUs of its cpuset, and no capabilities that are not given" 'out_is "2
+check "a machine with the CPUs of its cpuset, and no capabilities that are not given" 'out_is "$(nproc)
 CapEff:0000000000000000
 CapBnd:0000000000000000"'
 o kill early TERM
