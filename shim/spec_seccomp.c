@@ -7,7 +7,7 @@
  * The program is for the guest's kernel: libseccomp is told not to ask this one what it can. Names of
  * system calls that it does not know are skipped, as runc does: profiles name calls of other
  * architectures and of kernels to come. So are architectures that no program in an x86-64 guest can
- * have.
+ * have. To those to come seccomp_enosys.c answers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/io.h"
+#include "shim/seccomp_enosys.h"
 #include "shim/seccomp_ready.h"
 #include "shim/spec_guest_internal.h"
 
@@ -239,10 +240,12 @@ static int parse_flags(const struct builder *b, const struct json_array *list, u
 	return 0;
 }
 
-/* libseccomp 2.5 exports to descriptors only. */
-static int export(const struct builder *b, scmp_filter_ctx ctx, ProtobufCBinaryData *ret)
+/* libseccomp 2.5 exports to descriptors only. The n instructions of prelude come before its program. */
+static int export(const struct builder *b, scmp_filter_ctx ctx, const struct sock_filter *prelude,
+		  size_t n, ProtobufCBinaryData *ret)
 {
 	_cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
+	size_t before = n * sizeof(*prelude);
 	off_t size;
 	int r;
 
@@ -252,13 +255,14 @@ static int export(const struct builder *b, scmp_filter_ctx ctx, ProtobufCBinaryD
 	if (r < 0)
 		return refuse(b, ": cannot be compiled: %s", strerror(-r));
 	size = lseek(fd, 0, SEEK_END);
-	if (size <= 0 || size > MAX_PROGRAM)
+	if (size <= 0 || (size_t)size > MAX_PROGRAM - before)
 		return refuse(b, ": more than the kernel's 4096 instructions");
-	ret->data = json_doc_alloc(&b->spec->doc, 1, (size_t)size);
+	ret->data = json_doc_alloc(&b->spec->doc, 1, before + (size_t)size);
 	if (!ret->data)
 		return no_memory(b);
-	ret->len = (size_t)size;
-	if (lseek(fd, 0, SEEK_SET) < 0 || io_read_full(fd, ret->data, ret->len) < 0)
+	ret->len = before + (size_t)size;
+	memcpy(ret->data, prelude, before);
+	if (lseek(fd, 0, SEEK_SET) < 0 || io_read_full(fd, ret->data + before, (size_t)size) < 0)
 		return err_set_errno(b->err, EIO, "linux.seccomp: reading the program back");
 	return 0;
 }
@@ -286,6 +290,7 @@ static int compile(const struct builder *b, const struct spec_seccomp *from, scm
 		   uint32_t default_action, Spec__Seccomp *out)
 {
 	const struct spec_syscall *rules = from->syscalls.items;
+	struct sock_filter prelude[SECCOMP_ENOSYS_MAX];
 	int r = add_architectures(b, ctx, &from->architectures);
 	size_t n = 0;
 
@@ -304,7 +309,10 @@ static int compile(const struct builder *b, const struct spec_seccomp *from, scm
 		r = add_rule(b, ctx, i, &rules[i], default_action);
 	if (r == 0)
 		r = parse_flags(b, &from->flags, &out->flags);
-	return r < 0 ? r : export(b, ctx, &out->program);
+	if (r < 0)
+		return r;
+	n = seccomp_enosys(ctx, from, default_action, prelude);
+	return export(b, ctx, prelude, n, &out->program);
 }
 
 int spec_build_seccomp(const struct builder *b, const struct spec_seccomp *from,

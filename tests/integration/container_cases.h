@@ -23,6 +23,23 @@ struct container_case {
 #define SECCOMP(rule)                                                                              \
 	"{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" rule "]}}}"
 #define DENY(name, action) "{\"names\":[\"" name "\"],\"action\":\"" action "\"}"
+/* An old list of what is allowed, enough for a shell. The newest call that it knows is clone3. */
+#define OLD_PROFILE                                                                                \
+	"{\"names\":["                                                                             \
+	"\"read\",\"write\",\"open\",\"close\",\"stat\",\"fstat\",\"lstat\",\"poll\","             \
+	"\"lseek\",\"mmap\",\"mprotect\",\"munmap\",\"brk\",\"rt_sigaction\","                     \
+	"\"rt_sigprocmask\",\"rt_sigreturn\",\"ioctl\",\"pread64\",\"readv\","                     \
+	"\"writev\",\"access\",\"pipe\",\"select\",\"sched_yield\",\"madvise\","                   \
+	"\"dup\",\"dup2\",\"getpid\",\"socket\",\"clone\",\"fork\",\"vfork\","                     \
+	"\"execve\",\"exit\",\"wait4\",\"kill\",\"uname\",\"fcntl\",\"getcwd\","                   \
+	"\"chdir\",\"readlink\",\"umask\",\"getrlimit\",\"getuid\",\"getgid\","                    \
+	"\"setuid\",\"setgid\",\"geteuid\",\"getegid\",\"setpgid\",\"getppid\","                   \
+	"\"getpgrp\",\"setsid\",\"getgroups\",\"capget\",\"capset\",\"sigaltstack\","              \
+	"\"prctl\",\"arch_prctl\",\"gettid\",\"futex\",\"set_tid_address\","                       \
+	"\"exit_group\",\"tgkill\",\"waitid\",\"openat\",\"newfstatat\","                          \
+	"\"readlinkat\",\"faccessat\",\"set_robust_list\",\"dup3\",\"pipe2\","                     \
+	"\"prlimit64\",\"getrandom\",\"statx\",\"rseq\",\"clock_gettime\""                         \
+	"],\"action\":\"SCMP_ACT_ALLOW\"}," DENY("clone3", "SCMP_ACT_ERRNO")
 #define HOOKS(create, start)                                                                       \
 	"{\"hooks\":{\"createContainer\":[" create "],\"startContainer\":[" start "]}}"
 #define RESOURCES(text) "{\"linux\":{\"resources\":{" text "}}}"
@@ -48,6 +65,11 @@ static const struct container_case cases[] = {
 	{"seccomp TRACE", SECCOMP(DENY("getpgid", "SCMP_ACT_TRACE")), "try call 121",
 	 .out = "Function not implemented\n"},
 	{"seccomp LOG", SECCOMP(DENY("getpgid", "SCMP_ACT_LOG")), "try call 121", .out = "ok\n"},
+	{"seccomp of a profile older than the kernel: clone3 is denied by name, openat2 is newer",
+	 "{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[" OLD_PROFILE
+	 "]}}}",
+	 "try call 435; try call 437",
+	 .out = "Operation not permitted\nFunction not implemented\n"},
 	{"seccomp arguments",
 	 SECCOMP("{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":1,"
 		 "\"value\":15,\"valueTwo\":2,\"op\":\"SCMP_CMP_MASKED_EQ\"}]}"),

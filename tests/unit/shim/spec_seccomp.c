@@ -22,7 +22,7 @@
 
 #define ERRNO(e) (SECCOMP_RET_ERRNO | (e))
 
-static char profile_text[1 << 16];
+static char profile_text[1 << 18];
 
 static int compile(const char *profile, struct spec **ret_spec, Spec__Seccomp **ret,
 		   struct err *err)
@@ -212,6 +212,134 @@ Test(seccomp, unknown_calls_are_skipped_and_foreign_architectures_left_out)
 	cr_assert_eq(interpret(&seccomp->program, &arm), SECCOMP_RET_KILL_THREAD);
 }
 
+/* --- calls that are newer than the profile ---------------------------------------------------- */
+
+#define X32 0x40000000
+
+static uint32_t ask_arch(const ProtobufCBinaryData *program, uint32_t arch, int nr)
+{
+	const struct seccomp_data data = {.nr = nr, .arch = arch};
+
+	return interpret(program, &data);
+}
+
+/* Names up to clone3, 435 on all three; read is 0, 3 and 0; nobody knows not_a_call. */
+#define OLD_NAMES                                                                                  \
+	"\"syscalls\":[{\"names\":[\"read\",\"not_a_call\"],\"action\":\"SCMP_ACT_ALLOW\"},"       \
+	"{\"names\":[\"clone3\"],\"action\":\"SCMP_ACT_ERRNO\"}]"
+
+Test(seccomp, calls_newer_than_the_profile_are_not_there)
+{
+	static const char *const architectures[] = {
+		"", "\"SCMP_ARCH_X86\"", "\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\",\"SCMP_ARCH_ARM\""};
+
+	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++) {
+		const uint32_t x86 = i > 0 ? ERRNO(ENOSYS) : SECCOMP_RET_KILL_THREAD;
+		const uint32_t x32 = i > 1 ? ERRNO(ENOSYS) : SECCOMP_RET_KILL_THREAD;
+		_cleanup_(spec_free_p) struct spec *spec = NULL;
+		Spec__Seccomp *seccomp = NULL;
+		struct err err = ERR_INIT;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[%s]," OLD_NAMES
+			 "}",
+			 architectures[i]);
+		cr_assert_eq(compile(text, &spec, &seccomp, &err), 0, "%s", err.msg);
+		cr_assert_eq(ask(&seccomp->program, SYS_read, 0), SECCOMP_RET_ALLOW);
+		cr_assert_eq(ask(&seccomp->program, SYS_getpid, 0), ERRNO(EPERM));
+		cr_assert_eq(ask(&seccomp->program, 435, 0), ERRNO(EPERM));
+		cr_assert_eq(ask(&seccomp->program, 436, 0), ERRNO(ENOSYS));
+		cr_assert_eq(ask(&seccomp->program, X32 - 1, 0), ERRNO(ENOSYS));
+		cr_assert_eq(ask_arch(&seccomp->program, AUDIT_ARCH_I386, 436), x86);
+		cr_assert_eq(ask(&seccomp->program, X32 | 436, 0), x32);
+		cr_assert_eq(ask_arch(&seccomp->program, AUDIT_ARCH_AARCH64, 436),
+			     SECCOMP_RET_KILL_THREAD);
+		if (i > 0)
+			cr_assert_eq(ask_arch(&seccomp->program, AUDIT_ARCH_I386, 435),
+				     ERRNO(EPERM));
+		if (i > 1)
+			cr_assert_eq(ask(&seccomp->program, X32 | 435, 0), ERRNO(EPERM));
+	}
+}
+
+Test(seccomp, not_where_the_default_is_an_answer_to_new_calls)
+{
+	static const struct {
+		const char *action;
+		uint32_t verdict;
+	} cases[] = {
+		{"\"SCMP_ACT_ALLOW\"", SECCOMP_RET_ALLOW},
+		{"\"SCMP_ACT_LOG\"", SECCOMP_RET_LOG},
+		{"\"SCMP_ACT_TRACE\",\"defaultErrnoRet\":7", SECCOMP_RET_TRACE | 7},
+		{"\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38", ERRNO(ENOSYS)},
+		{"\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":22", ERRNO(ENOSYS)},
+		{"\"SCMP_ACT_TRAP\"", ERRNO(ENOSYS)},
+		{"\"SCMP_ACT_KILL_PROCESS\"", ERRNO(ENOSYS)},
+	};
+	char text[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(text, sizeof(text), "{\"defaultAction\":%s," OLD_NAMES "}",
+			 cases[i].action);
+		cr_assert_eq(verdict(text, 436, 0), cases[i].verdict, "%s", text);
+	}
+	/* And nobody can say what is newer than no names at all. */
+	cr_assert_eq(verdict("{\"defaultAction\":\"SCMP_ACT_ERRNO\"}", 436, 0), ERRNO(EPERM));
+}
+
+/* libseccomp allows i386's socket by its own number, too. */
+Test(seccomp, multiplexed_calls_have_numbers_of_their_own)
+{
+	static const char text[] =
+		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86\"],"
+		"\"syscalls\":[{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\"}]}";
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Seccomp *seccomp = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(compile(text, &spec, &seccomp, &err), 0, "%s", err.msg);
+	cr_assert_eq(ask_arch(&seccomp->program, AUDIT_ARCH_I386, 359), SECCOMP_RET_ALLOW);
+	cr_assert_eq(ask_arch(&seccomp->program, AUDIT_ARCH_I386, 435), ERRNO(ENOSYS));
+}
+
+/* The kernel's limit is to all instructions: the most names that fit do, and no jump is lost. */
+Test(seccomp, the_largest_program_is_whole)
+{
+	static char text[1 << 18];
+	struct err err = ERR_INIT;
+	int r = 0;
+
+	for (unsigned long rules = 300; r == 0; rules += 100) {
+		const unsigned long last = rules - 1;
+		_cleanup_(spec_free_p) struct spec *spec = NULL;
+		Spec__Seccomp *seccomp = NULL;
+		size_t n =
+			(size_t)snprintf(text, sizeof(text),
+					 "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":["
+					 "{\"names\":[\"clone3\"],\"action\":\"SCMP_ACT_ALLOW\"}");
+
+		for (unsigned long k = 0; k < rules; k++)
+			n += (size_t)snprintf(
+				text + n, sizeof(text) - n,
+				",{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\","
+				"\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_EQ\",\"value\":%lu},"
+				"{\"index\":1,\"op\":\"SCMP_CMP_NE\",\"value\":%lu}]}",
+				k << 32 | k, k + 1);
+		snprintf(text + n, sizeof(text) - n, "]}");
+		r = compile(text, &spec, &seccomp, &err);
+		if (r < 0)
+			break;
+		cr_assert_leq(seccomp->program.len, 4096 * sizeof(struct sock_filter));
+		cr_assert_eq(ask(&seccomp->program, SYS_read, last << 32 | last),
+			     SECCOMP_RET_ALLOW);
+		cr_assert_eq(ask(&seccomp->program, SYS_read, last), ERRNO(EPERM));
+		cr_assert_eq(ask(&seccomp->program, 436, 0), ERRNO(ENOSYS));
+		cr_assert_lt(n, sizeof(text) - 512, "the limit never came");
+	}
+	cr_assert(strstr(err.msg, "4096 instructions"), "%s", err.msg);
+}
+
 Test(seccomp, flags)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
@@ -321,7 +449,7 @@ Test(run_seccomp, conditions)
 		"{\"names\":[\"getegid\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":"
 		"[\"amd64\"],\"minKernel\":\"4.8\"}},"
 		"{\"names\":[\"gettid\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"minKernel\":"
-		"\"99.1\"}}]}";
+		"\"99.1\"}},{\"names\":[\"clone3\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
 
 	cr_assert_eq(run_verdict(text, "A", SYS_getpid, 0), SECCOMP_RET_ALLOW);
 	cr_assert_eq(run_verdict(text, "A", SYS_getuid, 0), SECCOMP_RET_ALLOW);
