@@ -13,11 +13,14 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "common/loop.h"
+#include "common/stderr_tail.h"
 #include "common/strbuf.h"
 
 #define MAX_HOOKS   64
 #define MAX_STRINGS 1024
 #define MAX_TIMEOUT 86400
+#define NS_PER_MS   1000000u
 
 /* A NULL-terminated copy of the pointers. */
 static char **copy_strings(char *const *from, size_t n)
@@ -114,68 +117,110 @@ static int open_state(const struct hooks *hooks, const char *status)
 	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
 }
 
-static void __attribute__((noreturn)) exec_hook(const struct hook *hook, int state_fd)
+static void __attribute__((noreturn)) exec_hook(const struct hook *hook, int state_fd, int err_fd)
 {
 	int null = open("/dev/null", O_RDWR);
 	char *const self[] = {(char *)(uintptr_t)hook->path, NULL};
+	int code;
 
 	/* Descriptors of the agent's end at the exec; these three are the container's. */
-	if (dup2(state_fd, 0) < 0 || dup2(null >= 0 ? null : state_fd, 1) < 0 || dup2(1, 2) < 0)
+	if (dup2(state_fd, 0) < 0 || dup2(null >= 0 ? null : state_fd, 1) < 0 ||
+	    dup2(err_fd, 2) < 0)
 		_exit(126);
 	close_range(3, ~0u, 0);
 	execve(hook->path, hook->argv[0] ? hook->argv : self, hook->envp);
-	_exit(errno == ENOENT ? 127 : 126);
+	code = errno;
+	dprintf(2, "%s", strerror(code));
+	_exit(code == ENOENT ? 127 : 126);
 }
 
-static int wait_hook(const struct hook *hook, pid_t pid, const char *kind, struct err *err)
+/* 1: it has ended, and said all that it says; 0: its time is over; or -errno. */
+static int await_end(const struct hook *hook, int pidfd, struct stderr_tail *tail)
+{
+	const uint64_t end = now_ns() / NS_PER_MS + hook->timeout_s * 1000ull;
+	struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN}, {.fd = tail->fd, .events = POLLIN}};
+
+	for (;;) {
+		uint64_t now = now_ns() / NS_PER_MS;
+		int r;
+
+		if (hook->timeout_s && now >= end)
+			return 0;
+		r = poll(fds, ARRAY_SIZE(fds), hook->timeout_s ? (int)(end - now) : -1);
+		if (r < 0 && errno != EINTR)
+			return -errno;
+		if (r <= 0)
+			continue;
+		/* The end of file: it may have closed its stderr long before it ends. */
+		if (fds[1].revents && stderr_tail_read(tail) <= 0)
+			fds[1].fd = -1;
+		if (!fds[0].revents)
+			continue;
+		if (fds[1].fd >= 0)
+			stderr_tail_read(tail);
+		return 1;
+	}
+}
+
+/* Ends it where its time is over. *ret_status is waitpid(2)'s; otherwise as await_end(). */
+static int wait_hook(const struct hook *hook, pid_t pid, struct stderr_tail *tail, int *ret_status)
 {
 	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
-	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-	bool late = false;
-	int status, r;
+	int r = pidfd < 0 ? -errno : await_end(hook, pidfd, tail);
 
-	if (hook->timeout_s && pidfd >= 0) {
-		do
-			r = poll(&ended, 1, (int)hook->timeout_s * 1000);
-		while (r < 0 && errno == EINTR);
-		late = r == 0;
-	}
-	if (late)
+	if (r <= 0)
 		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0) {
+	while (waitpid(pid, ret_status, 0) < 0) {
 		if (errno != EINTR)
-			return err_set_errno(err, errno, "hooks.%s: %.128s", kind, hook->path);
+			return -errno;
 	}
-	if (late)
+	return r;
+}
+
+static int run_hook(const struct hooks *hooks, const struct hook *hook, const char *kind,
+		    const char *status, struct stderr_tail *tail, struct err *err)
+{
+	_cleanup_close_ int state = open_state(hooks, status), err_fd = -1;
+	int how = 0, r;
+	pid_t pid;
+
+	if (state < 0)
+		return err_set_errno(err, -state, "hooks.%s: the state", kind);
+	r = stderr_tail_open(tail, &err_fd);
+	if (r < 0)
+		return err_set_errno(err, -r, "hooks.%s: %.128s", kind, hook->path);
+	pid = fork();
+	if (pid < 0)
+		return err_set_errno(err, errno, "hooks.%s: %.128s", kind, hook->path);
+	if (!pid)
+		exec_hook(hook, state, err_fd);
+	close_fd(&err_fd);
+	r = wait_hook(hook, pid, tail, &how);
+	if (r < 0)
+		return err_set_errno(err, -r, "hooks.%s: %.128s", kind, hook->path);
+	if (r == 0)
 		return err_set(err, ETIMEDOUT, "hooks.%s: %.128s: not done after %u seconds", kind,
 			       hook->path, hook->timeout_s);
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(how))
 		return err_set(err, EIO, "hooks.%s: %.128s: killed by signal %d", kind, hook->path,
-			       WTERMSIG(status));
-	if (WEXITSTATUS(status))
+			       WTERMSIG(how));
+	if (WEXITSTATUS(how))
 		return err_set(err, EIO, "hooks.%s: %.128s: exit status %d", kind, hook->path,
-			       WEXITSTATUS(status));
+			       WEXITSTATUS(how));
 	return 0;
 }
 
 int hooks_run(const struct hooks *hooks, const char *kind, const char *status, struct err *err)
 {
 	for (size_t i = 0; i < hooks->n; i++) {
-		_cleanup_close_ int state = open_state(hooks, status);
-		pid_t pid;
-		int r;
+		struct stderr_tail tail = {.fd = -1};
+		int r = run_hook(hooks, &hooks->hooks[i], kind, status, &tail, err);
 
-		if (state < 0)
-			return err_set_errno(err, -state, "hooks.%s: the state", kind);
-		pid = fork();
-		if (pid < 0)
-			return err_set_errno(err, errno, "hooks.%s: %.128s", kind,
-					     hooks->hooks[i].path);
-		if (!pid)
-			exec_hook(&hooks->hooks[i], state);
-		r = wait_hook(&hooks->hooks[i], pid, kind, err);
-		if (r < 0)
+		stderr_tail_close(&tail);
+		if (r < 0) {
+			stderr_tail_tell(&tail, err);
 			return r;
+		}
 	}
 	return 0;
 }

@@ -32,7 +32,7 @@ void hooks_finish(struct hooks *hooks);
 
 /*
  * Runs them one after the other, each with the state as its standard input. The first that does not end
- * with 0 within its time fails it all.
+ * with 0 within its time fails it all; the end of what it said on its stderr is the error's.
  */
 int hooks_run(const struct hooks *hooks, const char *kind, const char *status, struct err *err);
 

@@ -23,7 +23,7 @@ void report_fail(int sock, const struct err *err, int status)
 		.status = status,
 	};
 
-	snprintf(report.text, sizeof(report.text), "%.511s", err->msg);
+	snprintf(report.text, sizeof(report.text), "%s", err->msg);
 	report_send(sock, &report, -1);
 	_exit(status);
 }

@@ -28,7 +28,7 @@ struct report {
 	int32_t code;
 	int32_t status;
 	int32_t pid;
-	char text[512];
+	char text[sizeof(((struct err *)0)->msg)];
 };
 
 /* Sends, with fd (borrowed) attached where it is not -1. */

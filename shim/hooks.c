@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: a run walks the lists of its stage. next() starts a hook; its pidfd's end or its
- * timer ends it, and then comes the next one. Where there is none, or a failure ends it all, the callback
+ * timer ends it, and then comes the next one. What it says on its stderr is read all the while, so that it
+ * never waits for us; a failure is told with the end of it. Where there is none, or a failure ends it all, the callback
  * is made from a deferred source, so that it never comes from within hooks_start().
  */
 #include "shim/hooks.h"
@@ -19,6 +20,7 @@
 #include "common/io.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/stderr_tail.h"
 #include "shim/spawn.h"
 #include "shim/spec.h"
 
@@ -31,7 +33,8 @@ struct hooks_run {
 	size_t list, index; /* the hook at hand */
 	char *state;
 	int pidfd;
-	struct source *ended, *timer, *done;
+	struct stderr_tail tail;
+	struct source *ended, *said, *timer, *done;
 	bool late;
 	struct err err;
 	hooks_fn fn;
@@ -94,8 +97,10 @@ static void next(struct hooks_run *run);
 static void forget_hook(struct hooks_run *run)
 {
 	source_remove(TAKE_PTR(run->ended));
+	source_remove(TAKE_PTR(run->said));
 	source_arm(run->timer, 0);
 	close_fd(&run->pidfd);
+	stderr_tail_close(&run->tail);
 	run->late = false;
 }
 
@@ -113,6 +118,15 @@ static void hook_over(struct hooks_run *run, const struct err *err)
 		next(run);
 }
 
+static void on_said(struct source *source, uint32_t events, void *data)
+{
+	struct hooks_run *run = data;
+
+	/* It may have closed its stderr long before it ends. */
+	if (stderr_tail_read(&run->tail) <= 0)
+		source_remove(TAKE_PTR(run->said));
+}
+
 static void on_ended(struct source *source, uint32_t events, void *data)
 {
 	struct hooks_run *run = data;
@@ -128,6 +142,10 @@ static void on_ended(struct source *source, uint32_t events, void *data)
 	else if (status != 0)
 		err_set(&err, EIO, "hooks.%s: %.200s: %s", kind, hook->path,
 			status < 0 ? strerror(-status) : how);
+	if (err.code) {
+		stderr_tail_read(&run->tail);
+		stderr_tail_tell(&run->tail, &err);
+	}
 	forget_hook(run);
 	hook_over(run, err.code ? &err : NULL);
 }
@@ -180,7 +198,7 @@ static int start_hook(struct hooks_run *run, const struct spec_hook *hook, struc
 {
 	_cleanup_free_ char **argv = terminated(&hook->args, hook->path);
 	_cleanup_free_ char **envp = hook->env.n ? terminated(&hook->env, NULL) : NULL;
-	_cleanup_close_ int state = open_state(run->state);
+	_cleanup_close_ int state = open_state(run->state), err_fd = -1;
 	struct spawn spawn = {
 		.path = hook->path,
 		.argv = (const char *const *)argv,
@@ -188,7 +206,6 @@ static int start_hook(struct hooks_run *run, const struct spec_hook *hook, struc
 		.envp = (const char *const *)envp,
 		.in_fd = state,
 		.out_fd = -1,
-		.err_fd = -1,
 		.die_with_us = true,
 	};
 	pid_t pid;
@@ -196,10 +213,16 @@ static int start_hook(struct hooks_run *run, const struct spec_hook *hook, struc
 
 	if (!argv || (hook->env.n && !envp) || state < 0)
 		return err_set_errno(err, state < 0 ? -state : ENOMEM, "%s", hook->path);
+	r = stderr_tail_open(&run->tail, &err_fd);
+	if (r < 0)
+		return err_set_errno(err, -r, "%s", hook->path);
+	spawn.err_fd = err_fd;
 	r = spawn_start(&spawn, &pid, &run->pidfd, err);
 	if (r < 0)
 		return r;
 	r = loop_add_io(run->loop, run->pidfd, EPOLLIN, on_ended, run, &run->ended);
+	if (r == 0)
+		r = loop_add_io(run->loop, run->tail.fd, EPOLLIN, on_said, run, &run->said);
 	if (r < 0) {
 		syscall(SYS_pidfd_send_signal, run->pidfd, SIGKILL, NULL, 0);
 		return err_set_errno(err, -r, "%s", hook->path);
@@ -264,6 +287,7 @@ int hooks_start(struct loop *loop, const struct hooks_subject *subject, enum hoo
 		.hooks = subject->spec->config.hooks,
 		.state = make_state(subject, stage),
 		.pidfd = -1,
+		.tail = {.fd = -1},
 		.fn = fn,
 		.data = data,
 	};
@@ -290,9 +314,11 @@ void hooks_cancel(struct hooks_run *run)
 		spawn_reap(run->pidfd, how, sizeof(how));
 	}
 	source_remove(run->ended);
+	source_remove(run->said);
 	source_remove(run->timer);
 	source_remove(run->done);
 	close_fd(&run->pidfd);
+	stderr_tail_close(&run->tail);
 	free(run->state);
 	free(run);
 }

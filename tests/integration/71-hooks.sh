@@ -43,10 +43,10 @@ check "with the container's state" \
 	'out_has "\"status\":\"creating\"" && out_has "\"status\":\"running\"" && out_has "\"status\":\"stopped\"" && out_has "my value"'
 
 rm -f "$dir/hooks"
-config "echo ran" '"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 5"]}]'
+config "echo ran" '"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "echo why not >&2; exit 5"]}]'
 h refused
-check "a createRuntime hook that fails is the create's error" \
-	'[ $status != 0 ] && err_has "hooks.createRuntime: /bin/sh: ended with code 5" && ! out_has ran'
+check "a createRuntime hook that fails is the create's error, with what it said" \
+	'[ $status != 0 ] && err_has "hooks.createRuntime: /bin/sh: ended with code 5: why not" && ! out_has ran'
 config "echo ran" '"poststart": [{"path": "/nonexistent"}]'
 h ran
 check "a poststart hook that fails is nobody's error" '[ $status = 0 ] && out_has ran'

@@ -187,6 +187,12 @@ static const struct container_case cases[] = {
 		"/tmp/start:\"status\":\"created\",\"pid\":1}\nb\n"},
 	{"a createContainer hook that fails", HOOKS("{\"path\":\"/bin/false\"}", ""), "true",
 	 .error = "hooks.createContainer: /bin/false: exit status 1"},
+	{"what a hook says when it fails",
+	 HOOKS("{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"sleep 100 & echo so >&2; echo it "
+	       "is >&2; "
+	       "exit 9\"]}",
+	       ""),
+	 "true", .error = "hooks.createContainer: /bin/sh: exit status 9: so | it is"},
 	{"a startContainer hook that hangs",
 	 HOOKS("", "{\"path\":\"/bin/sleep\",\"args\":[\"sleep\",\"100\"],\"timeout\":1}"), "true",
 	 .error = "hooks.startContainer: /bin/sleep: not done after 1 seconds"},

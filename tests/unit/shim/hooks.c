@@ -149,6 +149,45 @@ Test(hooks, have_their_time)
 	cr_assert_str_eq(result.msg, "hooks.poststart: /bin/sh: not done after 1 seconds");
 }
 
+/* More than a pipe holds, from a hook and from what it leaves behind: nobody waits for either. */
+Test(hooks, a_failure_ends_with_what_it_said)
+{
+	_cleanup_free_ char *bad = hook(
+				    "(sleep 100; echo late >&2) & head -c 200000 /dev/zero >&2; "
+				    "printf 'no \\\\033[1m\\\\nway' >&2; exit 3",
+				    ""),
+			    *all = NULL;
+	static const char end[] = "???no ?[1m | way";
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	size_t n;
+
+	cr_assert_gt(asprintf(&all, "\"createRuntime\":[%s]", bad), 0);
+	spec = parse(all);
+	run(spec, HOOKS_CREATE);
+	n = strlen(result.msg);
+	cr_assert_eq(
+		strncmp(result.msg, "hooks.createRuntime: /bin/sh: ended with code 3: ???", 51), 0,
+		"%s", result.msg);
+	cr_assert_str_eq(result.msg + n - (sizeof(end) - 1), end);
+	cr_assert_lt(n, 600);
+}
+
+Test(hooks, a_closed_stderr_is_no_end)
+{
+	_cleanup_free_ char *quiet = hook("echo x >&2; exec 2>&-; sleep 0.2; echo y >out; exit 1",
+					  ""),
+			    *all = NULL;
+	_cleanup_free_ char *text = NULL;
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+
+	cr_assert_gt(asprintf(&all, "\"prestart\":[%s]", quiet), 0);
+	spec = parse(all);
+	run(spec, HOOKS_CREATE);
+	cr_assert_str_eq(result.msg, "hooks.prestart: /bin/sh: ended with code 1: x");
+	text = output();
+	cr_assert_str_eq(text, "y\n");
+}
+
 Test(hooks, can_be_cancelled)
 {
 	_cleanup_free_ char *slow = hook("sleep 10", ""), *all = NULL;
