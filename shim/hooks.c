@@ -31,7 +31,7 @@ struct hooks_run {
 	enum hooks_stage stage;
 	const struct spec_hooks *hooks;
 	size_t list, index; /* the hook at hand */
-	char *state;
+	char *state, *bundle;
 	int pidfd;
 	struct stderr_tail tail;
 	struct source *ended, *said, *timer, *done;
@@ -206,6 +206,10 @@ static int start_hook(struct hooks_run *run, const struct spec_hook *hook, struc
 		.envp = (const char *const *)envp,
 		.in_fd = state,
 		.out_fd = -1,
+		/* Where runc's run; by the time of poststop it may be gone. */
+		.cwd = run->bundle,
+		/* What hooks make in the root is for everybody in the container, not only for us. */
+		.umask = 022,
 		.die_with_us = true,
 	};
 	pid_t pid;
@@ -286,12 +290,13 @@ int hooks_start(struct loop *loop, const struct hooks_subject *subject, enum hoo
 		.stage = stage,
 		.hooks = subject->spec->config.hooks,
 		.state = make_state(subject, stage),
+		.bundle = strdup(subject->bundle),
 		.pidfd = -1,
 		.tail = {.fd = -1},
 		.fn = fn,
 		.data = data,
 	};
-	if (!run->state)
+	if (!run->state || !run->bundle)
 		return err_set(err, ENOMEM, "hooks: out of memory");
 	r = loop_add_timer(loop, on_timer, run, &run->timer);
 	if (r == 0)
@@ -320,5 +325,6 @@ void hooks_cancel(struct hooks_run *run)
 	close_fd(&run->pidfd);
 	stderr_tail_close(&run->tail);
 	free(run->state);
+	free(run->bundle);
 	free(run);
 }

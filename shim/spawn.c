@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +97,10 @@ static int run_child(const struct spawn *spawn, const struct apart *apart, pid_t
 	r = pass_fds(spawn);
 	if (r < 0)
 		return r;
+	if (spawn->umask)
+		umask(spawn->umask);
+	if (spawn->cwd && chdir(spawn->cwd) < 0 && errno != ENOENT)
+		return -errno;
 	if (spawn->apart && !spawn->envp)
 		envp = environment_apart(kept);
 	execve(spawn->path ? spawn->path : spawn->argv[0], (char *const *)spawn->argv, envp);

@@ -47,6 +47,11 @@ config "echo ran" '"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "e
 h refused
 check "a createRuntime hook that fails is the create's error, with what it said" \
 	'[ $status != 0 ] && err_has "hooks.createRuntime: /bin/sh: ended with code 5: why not" && ! out_has ran'
+config "cat /made; stat -c %a /made" '"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c",
+	"ls -d $PWD/config.json >made; mv made '"$dir"'/rootfs/made"]}]'
+h made
+check "a host's hook runs in the bundle, and what it makes all may read" '[ $status = 0 ] && out_has /made/config.json && out_has 644'
+rm -f "$dir/rootfs/made"
 config "echo ran" '"poststart": [{"path": "/nonexistent"}]'
 h ran
 check "a poststart hook that fails is nobody's error" '[ $status = 0 ] && out_has ran'

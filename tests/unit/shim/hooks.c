@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/io.h"
 #include "common/loop.h"
@@ -65,9 +66,9 @@ static struct spec *parse(const char *hooks)
 	return spec;
 }
 
-static void run(const struct spec *spec, enum hooks_stage stage)
+static void run_in(const char *bundle, const struct spec *spec, enum hooks_stage stage)
 {
-	const struct hooks_subject subject = {spec, "id1", "/bundle", 42};
+	const struct hooks_subject subject = {spec, "id1", bundle, 42};
 	_cleanup_(hooks_cancel_p) struct hooks_run *run = NULL;
 	struct err err = ERR_INIT;
 
@@ -78,6 +79,12 @@ static void run(const struct spec *spec, enum hooks_stage stage)
 	cr_assert_not(called);
 	while (!called)
 		cr_assert_eq(loop_turn(loop, -1), 0);
+}
+
+/* In a bundle that is not there. */
+static void run(const struct spec *spec, enum hooks_stage stage)
+{
+	run_in("/bundle", spec, stage);
 }
 
 static char *output(void)
@@ -147,6 +154,22 @@ Test(hooks, have_their_time)
 	spec = parse(all);
 	run(spec, HOOKS_STARTED);
 	cr_assert_str_eq(result.msg, "hooks.poststart: /bin/sh: not done after 1 seconds");
+}
+
+Test(hooks, run_in_the_bundle_and_make_what_all_may_read)
+{
+	static const char all[] = "\"prestart\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\","
+				  "\"pwd >out; umask >>out\"]}]";
+	_cleanup_(spec_free_p) struct spec *spec = parse(all);
+	_cleanup_free_ char *text = NULL;
+	char want[80];
+
+	umask(077);
+	run_in(dir, spec, HOOKS_CREATE);
+	cr_assert_eq(result.code, 0, "%s", result.msg);
+	text = output();
+	snprintf(want, sizeof(want), "%s\n0022\n", dir);
+	cr_assert_str_eq(text, want);
 }
 
 /* More than a pipe holds, from a hook and from what it leaves behind: nobody waits for either. */
