@@ -7,6 +7,10 @@
  *
  * The seccomp filter comes as late as it may: after no_new_privs, so that it has to allow execve(2)
  * alone; without that, loading wants CAP_SYS_ADMIN, so the last sets are taken under the filter.
+ *
+ * A startContainer hook is to run as the process would, filter and all. It is a fork that goes through
+ * the same steps and execs the hook; who waits for it has all its rights still, so that no filter has to
+ * allow what the waiting needs.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -23,6 +27,7 @@
 #include <termios.h>
 
 #include "agent/child.h"
+#include "agent/hooks.h"
 #include "agent/report.h"
 #include "agent/user.h"
 #include "common/cleanup.h"
@@ -211,20 +216,29 @@ static int drop_rights(const struct child_args *args, const struct passwd_user *
 	return 0;
 }
 
-static int become(const struct child_args *args, int root_fd, int tty_fd, char *home,
-		  size_t home_size, struct err *err)
+/* In place of an empty HOME, or in the slot that the plan left free at the end. */
+static void set_home(const struct process_plan *process, char *home)
 {
-	const struct process_plan *process = args->process;
+	size_t i = 0;
+
+	while (i < process->n_env && strncmp(process->envp[i], "HOME=", 5) != 0)
+		i++;
+	process->envp[i] = home;
+}
+
+struct becoming {
+	const struct child_args *args;
 	struct passwd_user user;
+};
+
+/* From all rights to those of the process. */
+static int become(const void *data, struct err *err)
+{
+	const struct becoming *becoming = data;
+	const struct child_args *args = becoming->args;
+	const struct process_plan *process = args->process;
 	int r;
 
-	r = user_lookup(process, root_fd, &user, err);
-	if (r < 0)
-		return r;
-	snprintf(home, home_size, "HOME=%s", user.home);
-	r = set_stdio(args, root_fd, tty_fd, user.uid, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < process->n_rlimits; i++) {
 		if (setrlimit((__rlimit_resource_t)process->rlimits[i].resource,
 			      &process->rlimits[i].limit) < 0)
@@ -237,17 +251,22 @@ static int become(const struct child_args *args, int root_fd, int tty_fd, char *
 	r = tune_apply(&process->tune, args->personality, err);
 	if (r < 0)
 		return r;
-	return drop_rights(args, &user, err);
+	return drop_rights(args, &becoming->user, err);
 }
 
-/* In place of an empty HOME, or in the slot that the plan left free at the end. */
-static void set_home(const struct process_plan *process, char *home)
+/* Each as the process will be; of an exec there are none. */
+static int run_start_hooks(const struct becoming *becoming, struct err *err)
 {
-	size_t i = 0;
+	const struct child_args *args = becoming->args;
+	const struct hook_process as = {
+		.envp = args->process->envp,
+		.become = become,
+		.data = becoming,
+	};
 
-	while (i < process->n_env && strncmp(process->envp[i], "HOME=", 5) != 0)
-		i++;
-	process->envp[i] = home;
+	if (!args->plan)
+		return 0;
+	return hooks_run(&args->plan->start_hooks, "startContainer", "created", &as, err);
 }
 
 /* Like execvpe(3), but never handing a file without an interpreter to a shell. */
@@ -286,14 +305,21 @@ static int exec_program(const struct process_plan *process)
 void child_become(const struct child_args *args, int root_fd, int tty_fd)
 {
 	const struct process_plan *process = args->process;
-	char home[sizeof(((struct passwd_user *)0)->home) + 8];
+	struct becoming becoming = {.args = args};
+	char home[sizeof(becoming.user.home) + 8];
 	struct err err = ERR_INIT;
 	int code, status;
 
-	if (become(args, root_fd, tty_fd, home, sizeof(home), &err) < 0)
+	if (user_lookup(process, root_fd, &becoming.user, &err) < 0 ||
+	    set_stdio(args, root_fd, tty_fd, becoming.user.uid, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_NOT_RUNNABLE);
+	snprintf(home, sizeof(home), "HOME=%s", becoming.user.home);
 	if (!process->has_home)
 		set_home(process, home);
+	if (run_start_hooks(&becoming, &err) < 0)
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	if (become(&becoming, &err) < 0)
+		report_fail(args->report_fd, &err, EXIT_NOT_RUNNABLE);
 	code = exec_program(process);
 	status = code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
 	if (code == ENOENT && !strchr(process->argv[0], '/'))

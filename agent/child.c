@@ -7,7 +7,7 @@
  *	                 --clone--> init: parent is the agent, in the container's cgroup and namespaces
  *	                 writes init's id maps, reports CHILD, lets init go on, exits
  *	init: runs the plan's operations, changes its root, reports READY, waits for the byte,
- *	      becomes the user, execs; or stays what it is and has a child do that (init.c)
+ *	      runs the startContainer hooks, becomes the user, execs; or stays what it is and has a child do that (init.c)
  *
  * The helper is needed because a disk cannot be mounted from inside a user namespace, and because
  * it may wait where the agent must not. An exec's helper joins the namespaces and clones likewise
@@ -164,7 +164,7 @@ static int build(const struct child_args *args, int rootfs_fd, int *ret_root, in
 	/* What hooks make is for the host's eyes at times. */
 	umask(022);
 	if (r >= 0)
-		r = hooks_run(&plan->create_hooks, "createContainer", "creating", err);
+		r = hooks_run(&plan->create_hooks, "createContainer", "creating", NULL, err);
 	if (r < 0)
 		return r;
 	*ret_root = TAKE_FD(root);
@@ -188,8 +188,6 @@ run_init(const struct child_args *args, int rootfs_fd, int sync_fd)
 	close(rootfs_fd);
 	if (report_send(args->report_fd, &ready, -1) < 0 || report_wait_go(args->report_fd) < 0)
 		_exit(EXIT_SETUP);
-	if (hooks_run(&args->plan->start_hooks, "startContainer", "created", &err) < 0)
-		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (args->plan->init)
 		init_run(args, root, tty);
 	child_become(args, root, tty);

@@ -117,18 +117,25 @@ static int open_state(const struct hooks *hooks, const char *status)
 	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
 }
 
-static void __attribute__((noreturn)) exec_hook(const struct hook *hook, int state_fd, int err_fd)
+/* In a fork. Everything that goes wrong is said where the hook's own words go. */
+static void __attribute__((noreturn))
+exec_hook(const struct hook *hook, const struct hook_process *process, int state_fd, int err_fd)
 {
-	int null = open("/dev/null", O_RDWR);
 	char *const self[] = {(char *)(uintptr_t)hook->path, NULL};
-	int code;
+	char *const *envp = process && !hook->envp[0] ? process->envp : hook->envp;
+	int null = open("/dev/null", O_RDWR), code;
+	struct err err = ERR_INIT;
 
-	/* Descriptors of the agent's end at the exec; these three are the container's. */
 	if (dup2(state_fd, 0) < 0 || dup2(null >= 0 ? null : state_fd, 1) < 0 ||
 	    dup2(err_fd, 2) < 0)
 		_exit(126);
+	/* The report socket among them; all of them are the agent's. */
 	close_range(3, ~0u, 0);
-	execve(hook->path, hook->argv[0] ? hook->argv : self, hook->envp);
+	if (process && process->become(process->data, &err) < 0) {
+		dprintf(2, "%s", err.msg);
+		_exit(126);
+	}
+	execve(hook->path, hook->argv[0] ? hook->argv : self, envp);
 	code = errno;
 	dprintf(2, "%s", strerror(code));
 	_exit(code == ENOENT ? 127 : 126);
@@ -178,7 +185,8 @@ static int wait_hook(const struct hook *hook, pid_t pid, struct stderr_tail *tai
 }
 
 static int run_hook(const struct hooks *hooks, const struct hook *hook, const char *kind,
-		    const char *status, struct stderr_tail *tail, struct err *err)
+		    const char *status, const struct hook_process *process,
+		    struct stderr_tail *tail, struct err *err)
 {
 	_cleanup_close_ int state = open_state(hooks, status), err_fd = -1;
 	int how = 0, r;
@@ -193,7 +201,7 @@ static int run_hook(const struct hooks *hooks, const struct hook *hook, const ch
 	if (pid < 0)
 		return err_set_errno(err, errno, "hooks.%s: %.128s", kind, hook->path);
 	if (!pid)
-		exec_hook(hook, state, err_fd);
+		exec_hook(hook, process, state, err_fd);
 	close_fd(&err_fd);
 	r = wait_hook(hook, pid, tail, &how);
 	if (r < 0)
@@ -210,11 +218,12 @@ static int run_hook(const struct hooks *hooks, const struct hook *hook, const ch
 	return 0;
 }
 
-int hooks_run(const struct hooks *hooks, const char *kind, const char *status, struct err *err)
+int hooks_run(const struct hooks *hooks, const char *kind, const char *status,
+	      const struct hook_process *process, struct err *err)
 {
 	for (size_t i = 0; i < hooks->n; i++) {
 		struct stderr_tail tail = {.fd = -1};
-		int r = run_hook(hooks, &hooks->hooks[i], kind, status, &tail, err);
+		int r = run_hook(hooks, &hooks->hooks[i], kind, status, process, &tail, err);
 
 		stderr_tail_close(&tail);
 		if (r < 0) {

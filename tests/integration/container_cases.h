@@ -197,6 +197,26 @@ static const struct container_case cases[] = {
 	 HOOKS("", "{\"path\":\"/bin/sleep\",\"args\":[\"sleep\",\"100\"],\"timeout\":1}"), "true",
 	 .error = "hooks.startContainer: /bin/sleep: not done after 1 seconds"},
 
+	{"a startContainer hook runs as the process: user, rights, filter, directory, umask, "
+	 "environment",
+	 "{\"process\":{\"user\":{\"uid\":7,\"umask\":63},\"cwd\":\"/"
+	 "tmp\",\"env\":[\"A=b\"]},\"hooks\":{"
+	 "\"startContainer\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"{ id -u; pwd; umask; "
+	 "echo "
+	 "$A $HOME; try call 121; grep CapBnd /proc/self/status; ls /proc/self/fd | wc -l; } "
+	 ">/tmp/start\"]}]},\"mounts\":[{\"destination\":\"/"
+	 "tmp\",\"type\":\"tmpfs\",\"source\":\"tmpfs\","
+	 "\"options\":[\"mode=1777\"]}],\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_"
+	 "ALLOW\","
+	 "\"syscalls\":[" DENY("getpgid", "SCMP_ACT_ERRNO") "," DENY(
+		 "pidfd_open", "SCMP_ACT_KILL_PROCESS") "]}}}",
+	 "cat /tmp/start",
+	 .out = "7\n/tmp\n0077\nb /\nOperation not permitted\nCapBnd:\t0000000008000021\n4\n"},
+	{"a startContainer hook that fails as the user",
+	 "{\"process\":{\"user\":{\"uid\":7}},\"hooks\":{\"startContainer\":[{\"path\":\"/bin/sh\","
+	 "\"args\":[\"sh\",\"-c\",\"echo I am $(id -u) >&2; exit 3\"]}]}}",
+	 "true", .error = "hooks.startContainer: /bin/sh: exit status 3: I am 7"},
+
 	/* --- mounts --- */
 	{"tmpcopyup",
 	 "{\"mounts\":[{\"destination\":\"/"

@@ -25,7 +25,7 @@ static int run(const char *script, uint32_t timeout_s, struct err *err)
 	};
 	const struct hooks hooks = {.hooks = &hook, .n = 1, .state = "\"id\":\"x\""};
 
-	return hooks_run(&hooks, "createContainer", "creating", err);
+	return hooks_run(&hooks, "createContainer", "creating", NULL, err);
 }
 
 static void fails(const char *script, uint32_t timeout_s, int code, const char *message)
@@ -79,7 +79,49 @@ Test(hooks, one_that_is_not_there)
 	const struct hooks hooks = {.hooks = &hook, .n = 1, .state = "\"id\":\"x\""};
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(hooks_run(&hooks, "createContainer", "creating", &err), -EIO);
+	cr_assert_eq(hooks_run(&hooks, "createContainer", "creating", NULL, &err), -EIO);
 	cr_assert_str_eq(err.msg, "hooks.createContainer: /nonexistent: exit status 127: "
 				  "No such file or directory");
+}
+
+static int go_away(const void *data, struct err *err)
+{
+	/* The descriptors of the agent are closed before there are fewer rights. */
+	if (fcntl(*(const int *)data, F_GETFD) >= 0)
+		return err_set(err, EMFILE, "a descriptor came along");
+	return chdir("/proc") < 0 ? err_set_errno(err, errno, "/proc") : 0;
+}
+
+static int refuse(const void *data, struct err *err)
+{
+	return err_set(err, EPERM, "not allowed");
+}
+
+static int run_as(const struct hook_process *process, char **envp, struct err *err)
+{
+	char *argv[] = {(char *)"sh", (char *)"-c", (char *)"echo $PWD $A $HOME >&2; exit 1", NULL};
+	struct hook hook = {.path = "/bin/sh", .argv = argv, .envp = envp};
+	const struct hooks hooks = {.hooks = &hook, .n = 1, .state = "\"id\":\"x\""};
+
+	return hooks_run(&hooks, "startContainer", "created", process, err);
+}
+
+Test(hooks, run_as_the_process_will)
+{
+	char *envp[] = {(char *)"A=b", (char *)"HOME=/h", NULL}, *own[] = {(char *)"A=own", NULL},
+	     *none[] = {NULL};
+	/* As the agent has none by mistake: without close-on-exec. */
+	_cleanup_close_ int fd = fcntl(0, F_DUPFD, 50);
+	struct hook_process process = {envp, go_away, &fd};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(run_as(&process, none, &err), -EIO);
+	cr_assert_str_eq(err.msg, "hooks.startContainer: /bin/sh: exit status 1: /proc b /h");
+	cr_assert_eq(run_as(&process, own, &err), -EIO);
+	cr_assert_str_eq(err.msg, "hooks.startContainer: /bin/sh: exit status 1: /proc own");
+	process.become = refuse;
+	cr_assert_eq(run_as(&process, none, &err), -EIO);
+	cr_assert_str_eq(err.msg, "hooks.startContainer: /bin/sh: exit status 126: not allowed");
+	/* And what forked them is what it was. */
+	cr_assert(fcntl(fd, F_GETFD) >= 0);
 }
