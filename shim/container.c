@@ -243,10 +243,27 @@ static void answer_create(struct container *container)
 		container_end_orphan(container);
 }
 
+/* poststop has run, where it had to. */
+static void on_given_up(const struct err *err, void *data)
+{
+	struct container *container = data;
+
+	/* The VM ended meanwhile, and Create was answered. */
+	if (!container->create)
+		return;
+	rpc_fail(TAKE_PTR(container->create), &container->failed);
+	container_free(container);
+}
+
+/* The runtime-spec: what hooks of a creation that failed have made, poststop hooks undo. */
 static void fail_create(struct container *container, const struct err *err)
 {
-	rpc_fail(TAKE_PTR(container->create), err);
-	container_free(container);
+	/* A copy, as err may be a part of the hooks' run that ends here. */
+	container->failed = *err;
+	if (container->hooks_begun)
+		container_hooks_run(container, HOOKS_STOPPED, on_given_up, container);
+	else
+		on_given_up(NULL, container);
 }
 
 static void on_created(const ProtobufCMessage *reply, const struct err *err, void *data)
@@ -309,10 +326,12 @@ void container_shared(struct container *container)
 	/* The VM ended meanwhile, and Create was answered. */
 	if (!container->create)
 		return;
-	if (container->shares.err.code)
+	if (container->shares.err.code) {
 		fail_create(container, &container->shares.err);
-	else
-		container_hooks_run(container, HOOKS_CREATE, on_hooks, container);
+		return;
+	}
+	container->hooks_begun = true;
+	container_hooks_run(container, HOOKS_CREATE, on_hooks, container);
 }
 
 static void on_attached(const struct err *err, void *data)

@@ -46,6 +46,8 @@ struct container {
 	struct container_shares shares;
 	int image_fd;            /* keeps the image locked while the VM uses it */
 	struct hooks_run *hooks; /* the host's, that run or ran last */
+	bool hooks_begun;        /* those of create: however it ends, poststop is due */
+	struct err failed;       /* why create failed, while poststop runs */
 	uint64_t timeout_ns;
 	struct source *timeout;
 	bool timed_out;

@@ -47,6 +47,27 @@ config "echo ran" '"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "e
 h refused
 check "a createRuntime hook that fails is the create's error, with what it said" \
 	'[ $status != 0 ] && err_has "hooks.createRuntime: /bin/sh: ended with code 5: why not" && ! out_has ran'
+# Whether only poststop has noted itself, and once.
+only_poststop() {
+	[ "$(sed -n "s/.*} \([a-zA-Z]*\) $(uname -r)$/\1/p" "$dir/hooks")" = poststop ] &&
+		grep -q '"status":"stopped"' "$dir/hooks"
+}
+for kind in prestart createRuntime createContainer; do
+	rm -f "$dir/hooks"
+	config "echo ran" "\"$kind\": [{\"path\": \"/bin/false\"}], $(hook poststop), $(hook poststart)"
+	h "failed-$kind"
+	check "where $kind fails, poststop runs before the create does" \
+		'[ $status != 0 ] && err_has "hooks.$kind: /bin/false" && ! out_has ran && only_poststop'
+done
+rm -f "$dir/hooks"
+config "echo ran" "\"createRuntime\": [{\"path\": \"/bin/false\"}], \"poststop\": [{\"path\": \"/nonexistent\"}]"
+h refused-twice
+check "and how that fails is not the create's error" \
+	'[ $status != 0 ] && err_has "hooks.createRuntime: /bin/false" && ! err_has poststop'
+config "echo ran" "$(hook poststop)" '"sbx.init": "1"'
+h never
+check "a bundle that is refused has no hooks run" '[ $status != 0 ] && [ ! -e "$dir/hooks" ]'
+
 config "cat /made; stat -c %a /made" '"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c",
 	"ls -d $PWD/config.json >made; mv made '"$dir"'/rootfs/made"]}]'
 h made
