@@ -28,6 +28,8 @@ static void on_poststart(const struct err *err, void *data)
 	if (!process->start)
 		return;
 	response.pid = hv ? (uint32_t)hv->pid : 0;
+	if (err)
+		response.warning = (char *)(uintptr_t)err->msg;
 	rpc_reply(TAKE_PTR(process->start), &response.base);
 }
 
@@ -178,7 +180,8 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 	return 0;
 }
 
-static void answer_deletion(struct process *process)
+/* err: of init's poststop hooks; NULL: none failed. */
+static void answer_deletion(struct process *process, const struct err *err)
 {
 	Task__DeleteResponse response = TASK__DELETE_RESPONSE__INIT;
 	struct container *container = process->container;
@@ -188,6 +191,8 @@ static void answer_deletion(struct process *process)
 	response.exit_status = process->exit_status;
 	response.exited_at = container_timestamp(process->exited_at_ns, &at);
 	response.pid = container->shim->sandbox.hv ? (uint32_t)container->shim->sandbox.hv->pid : 0;
+	if (err)
+		response.warning = (char *)(uintptr_t)err->msg;
 	task_event_deleted(process);
 	rpc_reply(call, &response.base);
 	if (process == &container->init) {
@@ -209,9 +214,9 @@ static void on_poststop(const struct err *err, void *data)
 		struct process *exec = list_entry(it, struct process, link);
 
 		if (exec->delete_call)
-			answer_deletion(exec);
+			answer_deletion(exec, NULL);
 	}
-	answer_deletion(&container->init);
+	answer_deletion(&container->init, err);
 }
 
 static void finish_deletion(struct process *process)
@@ -219,7 +224,7 @@ static void finish_deletion(struct process *process)
 	struct container *container = process->container;
 
 	if (process != &container->init) {
-		answer_deletion(process);
+		answer_deletion(process, NULL);
 		return;
 	}
 	/* A Start that still waits for its hooks waits in vain from here on. */

@@ -15,6 +15,7 @@
 
 #include "common/io.h"
 #include "shim/host_cgroup.h"
+#include "shim/oci_log.h"
 #include "shim/oci_pod.h"
 #include "shim/oci_store.h"
 
@@ -97,6 +98,12 @@ const char *oci_container_status(const struct oci_container *container)
 							       : "stopped";
 }
 
+static void warn(const struct oci *oci, const char *warning)
+{
+	if (warning[0])
+		oci_log_warning(oci, warning);
+}
+
 /* It hears of the end as we do; where it does not, it is not to outlive the container. */
 static void end_standin(const struct oci_record *record)
 {
@@ -113,16 +120,45 @@ static void end_standin(const struct oci_record *record)
 	close_fd(&end.fd);
 }
 
+int oci_container_start(const struct oci *oci, struct cli_shim *shim, const char *id,
+			struct err *err)
+{
+	Task__StartRequest request = TASK__START_REQUEST__INIT;
+	ProtobufCMessage *reply = NULL;
+	int r;
+
+	request.id = (char *)(uintptr_t)id;
+	r = cli_task(shim, "Start", &request.base, NULL, 0, &reply, err);
+	if (r < 0)
+		return r;
+	warn(oci, ((Task__StartResponse *)reply)->warning);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	return 0;
+}
+
+static int delete_task(const struct oci *oci, struct oci_container *container, struct err *err)
+{
+	Task__DeleteRequest request = TASK__DELETE_REQUEST__INIT;
+	ProtobufCMessage *reply = NULL;
+	int r;
+
+	request.id = (char *)(uintptr_t)container->record.id;
+	r = cli_task(&container->shim, "Delete", &request.base, NULL, 0, &reply, err);
+	if (r < 0)
+		return r;
+	warn(oci, ((Task__DeleteResponse *)reply)->warning);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	return 0;
+}
+
 int oci_container_delete(const struct oci *oci, struct oci_container *container, struct err *err)
 {
 	const struct oci_record *record = &container->record;
-	Task__DeleteRequest request = TASK__DELETE_REQUEST__INIT;
 	char path[PATH_MAX];
-	int r = 0;
 
-	request.id = (char *)(uintptr_t)record->id;
 	if (container->shim.conn) {
-		r = cli_task(&container->shim, "Delete", &request.base, NULL, 0, NULL, err);
+		int r = delete_task(oci, container, err);
+
 		/* A shim that has gone meanwhile took the container with it. */
 		if (r < 0 && r != -ENOENT && !container->shim.lost)
 			return r;

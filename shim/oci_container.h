@@ -33,6 +33,12 @@ void oci_container_close(struct oci_container *container);
 /* "creating", "created", "running", "paused" or "stopped" */
 const char *oci_container_status(const struct oci_container *container);
 
+/*
+ * Runs the program of a created container. Here as in the deletion, hooks of the host that fail afterwards are
+ * warnings.
+ */
+int oci_container_start(const struct oci *oci, struct cli_shim *shim, const char *id,
+			struct err *err);
 /* Ends what may still be of it, in the guest and on the host; the container's id is free again. */
 int oci_container_delete(const struct oci *oci, struct oci_container *container, struct err *err);
 

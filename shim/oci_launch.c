@@ -191,10 +191,7 @@ int oci_launch_create(struct oci_launch *launch, const struct session_streams *s
 
 int oci_launch_start(struct oci_launch *launch, struct err *err)
 {
-	Task__StartRequest request = TASK__START_REQUEST__INIT;
-
-	request.id = (char *)(uintptr_t)launch->id;
-	return cli_task(&launch->shim, "Start", &request.base, NULL, 0, NULL, err);
+	return oci_container_start(launch->oci, &launch->shim, launch->id, err);
 }
 
 void oci_launch_undo(struct oci_launch *launch)

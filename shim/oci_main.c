@@ -34,7 +34,7 @@ static bool is_help(const char *word)
 
 static int fail(const struct oci *oci, int code, const struct err *err)
 {
-	oci_log_error(oci->log, oci->log_format && strcmp(oci->log_format, "json") == 0, err->msg);
+	oci_log_error(oci, err->msg);
 	return code;
 }
 

@@ -11,7 +11,6 @@ static const struct opts_spec spec = CLI_OPTS("sbx-oci start CONTAINER", rows);
 static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 {
 	_cleanup_oci_container_ struct oci_container container = {0};
-	Task__StartRequest request = TASK__START_REQUEST__INIT;
 	int first, r = oci_parse(&oci_start_verb, argc, argv, NULL, 1, 1, &first, err);
 
 	if (r == 0)
@@ -22,8 +21,7 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 		return err_set(err, ESRCH, "cannot start a container that has stopped");
 	if (container.status != TASK__STATUS__CREATED)
 		return err_set(err, EBUSY, "cannot start a container that runs already");
-	request.id = argv[first];
-	return cli_task(&container.shim, "Start", &request.base, NULL, 0, NULL, err);
+	return oci_container_start(oci, &container.shim, argv[first], err);
 }
 
 const struct oci_verb oci_start_verb = {

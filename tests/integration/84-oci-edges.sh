@@ -48,6 +48,16 @@ check "a hook without an environment has its caller's" '[ "$(cat "$work/mark")" 
 o delete --force h1
 check "delete" '[ $status = 0 ] && ! remains'
 
+bundle warned 'echo ran' "$(hook poststart "echo too late >&2; exit 3") | $(hook poststop "exit 4")"
+o create -b "$b" w1
+o start w1
+check "a poststart hook that fails is a warning" \
+	'[ $status = 0 ] && err_has "sbx-oci: warning: hooks.poststart: /bin/sh: ended with code 3: too late"'
+wait_for "state_is w1 stopped"
+o --log "$work/warnings" --log-format json delete w1
+check "and so is a poststop hook, in the log where there is one" '[ $status = 0 ] && ! remains && [ ! -s "$work/err" ] &&
+	[ "$(jq -r .level "$work/warnings")" = warning ] && grep -q "hooks.poststop: /bin/sh: ended with code 4" "$work/warnings"'
+
 bundle killed 'echo ran' "$(hook createRuntime "touch $work/hooked; exec sleep 60")"
 "$oci" --root "$root" create -b "$b" k1 >"$work/k1" 2>&1 </dev/null &
 create=$!

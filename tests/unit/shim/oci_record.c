@@ -117,14 +117,14 @@ Test(oci_record, start_time)
 Test(oci_log, lines)
 {
 	static const struct timespec at = {.tv_sec = 1700000000, .tv_nsec = 5};
-	_cleanup_free_ char *text = oci_log_line(false, "it \"broke\"\nlevel=info", &at);
-	_cleanup_free_ char *json = oci_log_line(true, "it \"broke\"", &at);
-	_cleanup_free_ char *bytes = oci_log_line(true, "a\xff\x1b", &at);
+	_cleanup_free_ char *text = oci_log_line(false, "error", "it \"broke\"\nlevel=info", &at);
+	_cleanup_free_ char *json = oci_log_line(true, "error", "it \"broke\"", &at);
+	_cleanup_free_ char *bytes = oci_log_line(true, "warning", "a\xff\x1b", &at);
 
 	cr_assert_str_eq(text, "time=\"2023-11-14T22:13:20.000000005Z\" level=error "
 			       "msg=\"it \\\"broke\\\"?level=info\"\n");
 	cr_assert_str_eq(json, "{\"level\":\"error\",\"msg\":\"it \\\"broke\\\"\","
 			       "\"time\":\"2023-11-14T22:13:20.000000005Z\"}\n");
-	cr_assert_str_eq(bytes, "{\"level\":\"error\",\"msg\":\"a??\","
+	cr_assert_str_eq(bytes, "{\"level\":\"warning\",\"msg\":\"a??\","
 				"\"time\":\"2023-11-14T22:13:20.000000005Z\"}\n");
 }
