@@ -20,7 +20,8 @@ struct argv {
 	size_t n;
 	int fds[ARGV_MAX_FDS];
 	size_t n_fds;
-	bool apart; /* started as the first of a process namespace */
+	bool apart;           /* started as the first of a process namespace */
+	const int *oom_score; /* borrowed; NULL: ours */
 	bool failed;
 };
 

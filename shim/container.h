@@ -52,6 +52,7 @@ struct container {
 	struct source *timeout;
 	bool timed_out;
 	bool paused;
+	int oom_score; /* as it asks for; oom_score.h */
 	pid_t stand_in; /* the host's process that it dies with (oci_standin.h); 0: none, or no more */
 	bool orphan;    /* its stand-in has gone while it was being created */
 	bool alone;     /* no other one is ever in its pod */

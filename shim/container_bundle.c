@@ -11,6 +11,7 @@
 #include "shim/container.h"
 #include "shim/group.h"
 #include "shim/namespace.h"
+#include "shim/oom_score.h"
 #include "shim/places.h"
 #include "shim/seccomp_ready.h"
 #include "shim/shim.h"
@@ -75,6 +76,7 @@ int container_read_bundle(struct container *container, struct err *err)
 		return r;
 	/* It runs nothing, so most of what its spec says is about a process that will never be. */
 	container->sandbox = group_is_sandbox(container->spec);
+	container->oom_score = oom_score_of_spec(container->spec);
 	if (container->sandbox)
 		return 0;
 	container->alone = !group_is_named(container->spec);

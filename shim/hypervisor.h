@@ -64,6 +64,7 @@ struct hypervisor_config {
 	int vsock_dirfd;       /* where the VM's vsock sockets are and go */
 	const char *vsock_dir; /* the same by path, for a driver that knows no descriptors */
 	int log_fd;            /* the child's stderr */
+	int oom_score;         /* oom_score.h: of the VM's processes, where we may */
 	/* how: "was killed by signal 9 (Killed)". From the loop, never from within a call. */
 	void (*on_exit)(struct hypervisor *hv, const char *how, void *data);
 	void *data;
@@ -102,6 +103,8 @@ struct hypervisor_ops {
 	int (*stages)(struct hypervisor *hv, hypervisor_stage stage, void *data);
 	/* The newest bytes of the guest's console, also after its end. Returns how many. */
 	size_t (*console)(struct hypervisor *hv, char *buf, size_t max);
+	/* Of all processes of the VM, those to come too. 0 or -errno. */
+	int (*set_oom_score)(struct hypervisor *hv, int score);
 	/* Fails every open request, now; the VM ends soon. Console and pid stay. NULL: none is ever open. */
 	void (*hang_up)(struct hypervisor *hv);
 	/* Frees, after having ended the child and waited for it if it still runs. */
@@ -112,6 +115,7 @@ struct hypervisor_ops {
 struct hypervisor {
 	const struct hypervisor_ops *ops;
 	pid_t pid;
+	int oom_score;
 };
 
 extern const struct hypervisor_ops hypervisor_vmm;

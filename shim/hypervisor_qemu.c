@@ -35,6 +35,7 @@
 #include "shim/argv.h"
 #include "shim/hypervisor.h"
 #include "shim/image_tool.h"
+#include "shim/oom_score.h"
 #include "shim/places.h"
 #include "shim/share.h"
 #include "shim/spawn.h"
@@ -266,6 +267,7 @@ static int start_share(struct qemu *qemu, const struct hypervisor_config *config
 	argv_add(&argv, "--socket=fd:%d", argv_keep(&argv, ends->vsock_back));
 	argv_add(&argv, "--fs-socket=fd:%d", argv_keep(&argv, ends->fs_back));
 	argv_add(&argv, "--control=fd:%d", argv_keep(&argv, ends->control));
+	argv.oom_score = &config->oom_score;
 	argv.apart = true;
 	r = argv_spawn(&argv, config->log_fd, &qemu->share.pid, &qemu->share.pidfd, err);
 	if (r != -EPERM && r != -ENOSPC && r != -EINVAL)
@@ -295,6 +297,7 @@ static int start_monitor(struct qemu *qemu, const struct hypervisor_config *conf
 	add_machine(&argv, config);
 	add_devices(&argv, config, ends, console_fd);
 	add_net(&argv, &config->net);
+	argv.oom_score = &config->oom_score;
 	return argv_spawn(&argv, config->log_fd, &qemu->monitor.pid, &qemu->monitor.pidfd, err);
 }
 
@@ -383,6 +386,7 @@ static int qemu_start(struct loop *loop, const struct hypervisor_config *config,
 	if (r < 0)
 		return r;
 	hv->pid = qemu->monitor.pid;
+	hv->oom_score = config->oom_score;
 	*ret = TAKE_PTR(hv);
 	return 0;
 }
@@ -390,6 +394,19 @@ static int qemu_start(struct loop *loop, const struct hypervisor_config *config,
 static size_t qemu_console(struct hypervisor *hv, char *buf, size_t max)
 {
 	return console_ring_tail(qemu_of(hv)->ring, buf, max);
+}
+
+static int qemu_set_oom_score(struct hypervisor *hv, int score)
+{
+	struct qemu *qemu = qemu_of(hv);
+	int r = 0;
+
+	hv->oom_score = score;
+	if (qemu->monitor.pid > 0)
+		r = oom_score_write(qemu->monitor.pid, score);
+	if (r == 0 && qemu->share.pid > 0)
+		r = oom_score_write(qemu->share.pid, score);
+	return r;
 }
 
 static int qemu_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err)
@@ -412,5 +429,6 @@ const struct hypervisor_ops hypervisor_qemu = {
 	.stop = qemu_stop,
 	.open_share = qemu_open_share,
 	.console = qemu_console,
+	.set_oom_score = qemu_set_oom_score,
 	.destroy = qemu_destroy,
 };

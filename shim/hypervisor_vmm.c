@@ -34,6 +34,7 @@
 #include "shim/argv.h"
 #include "shim/host_cgroup.h"
 #include "shim/hypervisor_vmm_internal.h"
+#include "shim/oom_score.h"
 #include "shim/places.h"
 #include "shim/spawn.h"
 #include "vmm.pb-c.h"
@@ -197,6 +198,7 @@ static int run(struct vmm *vmm, const struct hypervisor_config *config, int cont
 		return r;
 	argv_add(&argv, "%s", program);
 	argv.apart = true;
+	argv.oom_score = &vmm->hv.oom_score;
 	if (geteuid() == 0) {
 		uid_t uid = UID_BASE + (uid_t)getpid();
 
@@ -273,6 +275,7 @@ static int vmm_start(struct loop *loop, const struct hypervisor_config *config,
 		return err_set(err, ENOMEM, "out of memory");
 	hv = &vmm->hv;
 	hv->ops = &hypervisor_vmm;
+	hv->oom_score = config->oom_score;
 	vmm->loop = loop;
 	vmm->pidfd = vmm->ring_fd = vmm->share_pidfd = -1;
 	vmm->log_fd = config->log_fd;
@@ -413,6 +416,19 @@ static int vmm_stages(struct hypervisor *hv, hypervisor_stage stage, void *data)
 		       &(struct vmm_request){.stage = stage, .data = data});
 }
 
+static int vmm_set_oom_score(struct hypervisor *hv, int score)
+{
+	struct vmm *vmm = vmm_of(hv);
+	int r = 0;
+
+	hv->oom_score = score;
+	if (hv->pid > 0)
+		r = oom_score_write(hv->pid, score);
+	if (r == 0 && vmm->share_pid > 0)
+		r = oom_score_write(vmm->share_pid, score);
+	return r;
+}
+
 static size_t vmm_console(struct hypervisor *hv, char *buf, size_t max)
 {
 	return console_ring_tail(vmm_of(hv)->ring, buf, max);
@@ -430,6 +446,7 @@ const struct hypervisor_ops hypervisor_vmm = {
 	.resize_memory = vmm_resize_memory,
 	.stages = vmm_stages,
 	.console = vmm_console,
+	.set_oom_score = vmm_set_oom_score,
 	.hang_up = vmm_hang_up,
 	.destroy = vmm_destroy,
 };

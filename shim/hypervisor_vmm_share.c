@@ -60,6 +60,7 @@ static int spawn_share(struct vmm *vmm, bool readonly, int fuse_fd, int control_
 		return r;
 	argv_add(&argv, "%s", program);
 	argv.apart = true;
+	argv.oom_score = &vmm->hv.oom_score;
 	argv_add(&argv, "--fuse=fd:%d", argv_keep(&argv, fuse_fd));
 	argv_add(&argv, "--control=fd:%d", argv_keep(&argv, control_fd));
 	if (readonly)

@@ -234,6 +234,7 @@ static int start_vm(struct sandbox *sandbox, const struct sandbox_config *config
 		.rates = config->rates,
 		.vsock_dirfd = vsock_dirfd,
 		.log_fd = config->log_fd,
+		.oom_score = config->oom_score,
 		.on_exit = on_vm_exit,
 		.data = sandbox,
 	};

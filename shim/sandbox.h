@@ -42,7 +42,8 @@ struct sandbox_config {
 	const Agent__UpdateNetworkRequest *network; /* outlives the sandbox; NULL: none */
 	int pod_dirfd;
 	const char *pod_path;
-	int log_fd; /* readable too; stays open */
+	int log_fd;    /* readable too; stays open */
+	int oom_score; /* of the VM's processes; oom_score.h */
 };
 
 enum sandbox_state { SANDBOX_NEW, SANDBOX_STARTING, SANDBOX_READY, SANDBOX_DEAD };

@@ -34,6 +34,7 @@
 #include "shim/bootstrap.h"
 #include "shim/container.h"
 #include "shim/group.h"
+#include "shim/oom_score.h"
 #include "shim/pod_dir.h"
 #include "shim/pod_socket.h"
 #include "shim/shim.h"
@@ -195,17 +196,10 @@ static void open_containerd_log(void)
 /* containerd is not to be killed for want of memory; its shims are second to last. */
 static void set_oom_score(void)
 {
-	char text[16];
-	int parent = 0;
-	FILE *f = fopen("/proc/self/oom_score_adj", "re");
+	int parent;
 
-	if (!f)
-		return;
-	if (fscanf(f, "%d", &parent) == 1 && parent < 0) {
-		snprintf(text, sizeof(text), "%d", parent + 1);
-		io_write_value(AT_FDCWD, "/proc/self/oom_score_adj", text);
-	}
-	fclose(f);
+	if (oom_score_read(0, &parent) == 0)
+		oom_score_write(0, oom_score_above(parent));
 }
 
 static int print_address(const struct bootstrap *bootstrap, const char *address, struct err *err)

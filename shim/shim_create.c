@@ -12,6 +12,7 @@
 #include "shim/group.h"
 #include "shim/host_cgroup.h"
 #include "shim/namespace.h"
+#include "shim/oom_score.h"
 #include "shim/pod_config.h"
 #include "shim/pod_size.h"
 #include "shim/shim.h"
@@ -71,6 +72,7 @@ static int read_config(const struct shim *shim, const struct pod_plan *plan,
 		.pod_dirfd = shim->pod->dirfd,
 		.pod_path = shim->pod->path,
 		.log_fd = shim->log_fd,
+		.oom_score = oom_score_of_spec(spec),
 		.hypervisor = config->hypervisor,
 		.kernel = config->kernel,
 		.debug = config->debug,
@@ -220,6 +222,7 @@ static void admit(struct shim *shim, struct container *container, const Google__
 		return;
 	}
 	list_append(&shim->containers, &container->link);
+	oom_score_follow(shim);
 	if (shim->sandbox.state == SANDBOX_READY)
 		container_enter(container);
 }

@@ -16,6 +16,7 @@
 #include "common/apart.h"
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "shim/oom_score.h"
 
 #define ENVIRONMENT_MAX 32
 
@@ -69,6 +70,9 @@ static int run_child(const struct spawn *spawn, const struct apart *apart, pid_t
 	io_restore_signals();
 	if (null_fd < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return -errno;
+	/* While /proc/self is ours to write to. A lower one than ours is not for an ordinary user. */
+	if (spawn->oom_score)
+		oom_score_write(0, *spawn->oom_score);
 	if (spawn->apart) {
 		r = apart_begin(apart);
 		if (r < 0)

@@ -21,9 +21,10 @@ struct spawn {
 	int out_fd, err_fd; /* the child's stdout and stderr; -1: /dev/null */
 	const int *pass;    /* become 3, 4 … in the child, at most SPAWN_MAX_PASS */
 	size_t n_pass;
-	const char *cwd;  /* NULL, or no such directory: ours */
-	mode_t umask;     /* 0: ours */
-	bool die_with_us; /* SIGKILL at our death */
+	const char *cwd;      /* NULL, or no such directory: ours */
+	mode_t umask;         /* 0: ours */
+	const int *oom_score; /* oom_score.h: the child's, where we may; NULL: ours */
+	bool die_with_us;     /* SIGKILL at our death */
 	/*
 	 * The first of a process namespace (common/apart.h), without most of our environment: it is to
 	 * know nothing that a guest may not.

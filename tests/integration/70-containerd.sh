@@ -36,8 +36,14 @@ timeout 60 ctr task start -d brief && await 20 "ctr task list | grep -q brief.*S
 check "a second task of it" '[ $? = 0 ] && { timeout 60 ctr task rm brief; [ $? = 4 ]; }'
 ctr container rm brief
 
+# Somebody's daemon need not be one that the kernel spares.
+echo 100 >/proc/$daemon/oom_score_adj
 c -d "$image" long sleep 1000
 check "ctr run -d" '[ $status = 0 ]'
+oom_score() { cat "/proc/$(pgrep -x "$1")/oom_score_adj"; }
+check "the shim's OOM score is one above containerd's" '[ "$(oom_score containerd-shim)" = 101 ]'
+check "and what serves the guest has the container's" '[ "$(oom_score sbx-vmm)" = 0 ] && [ "$(oom_score sbx-share)" = 0 ]'
+echo 0 >/proc/$daemon/oom_score_adj
 # What it alone holds of code and data; nobody else runs this program now.
 own_kib() { awk '/^Private_(Clean|Dirty):/ { sum += $2 } END { print sum }' "/proc/$(pgrep -x "$1")/smaps_rollup"; }
 sleep 1

@@ -225,6 +225,32 @@ def restarted(first):
     check("and their output in the log", until(lambda: ("stdout", "and heard") in first.logged()), first.logged())
 
 
+def oom_scores(name):
+    """Of the processes of that name."""
+    pids = subprocess.run(["pgrep", "-x", name[:15]], capture_output=True, text=True, check=True).stdout.split()
+    scores = []
+    for pid in pids:
+        with open(f"/proc/{pid}/oom_score_adj") as f:
+            scores.append(int(f.read()))
+    return scores
+
+
+@section
+def oom_score():
+    """a pod's OOM score"""
+    pod = Pod("e")
+    one = Container(pod, "one", "exec sleep 1000", linux={"resources": {"oom_score_adj": 900}})
+    got = oom_scores("sbx-vmm"), oom_scores("sbx-share")
+    check("a pod's memory is its container's to the host's OOM killer", got == ([900], [900]), got)
+    two = Container(pod, "two", "exec sleep 1000", linux={"resources": {"oom_score_adj": 700}})
+    got = oom_scores("sbx-vmm"), oom_scores("sbx-share")
+    check("of several the dearest one's", got == ([700], [700]), got)
+    got = one.out("cat /proc/1/oom_score_adj"), two.out("cat /proc/1/oom_score_adj")
+    check("and in the guest each has its own", got == ("900\n", "700\n"), got)
+    pod.stop()
+    pod.remove()
+
+
 @section
 def privileged_pod():
     """a privileged pod"""
@@ -274,6 +300,7 @@ def main():
     check("a stopped pod", a.status().state == 1, a.status())
     a.remove()
     other_pods()
+    oom_score()
     privileged_pod()
     check("nothing is left", until(lambda: not gone(a), 10), gone(a))
     return exit_code()
