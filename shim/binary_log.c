@@ -25,8 +25,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "shim/spawn.h"
-
-#define MAX_URI 4096u
+#include "shim/uri.h"
 
 struct binary_log {
 	int pidfd;
@@ -38,38 +37,6 @@ struct binary_log {
 };
 
 /* --- the URI ---------------------------------------------------------------------------------- */
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes from..end to *into, which is moved on; a word, with its NUL. NULL: malformed. */
-static const char *decode(const char *from, const char *end, bool plus, char **into)
-{
-	char *word = *into, *to = word;
-
-	while (from < end) {
-		int high = *from == '%' && end - from > 2 ? hex(from[1]) : -1;
-		int low = high >= 0 ? hex(from[2]) : -1;
-
-		if (*from == '%') {
-			if (low < 0 || high * 16 + low == 0)
-				return NULL;
-			*to++ = (char)(high * 16 + low);
-			from += 3;
-		} else {
-			*to++ = plus && *from == '+' ? ' ' : *from;
-			from++;
-		}
-	}
-	*to++ = '\0';
-	*into = to;
-	return word;
-}
 
 static bool has_key(const struct binary_log_args *args, const char *key)
 {
@@ -83,8 +50,8 @@ static bool has_key(const struct binary_log_args *args, const char *key)
 static int add_pair(struct binary_log_args *args, const char *from, const char *end, char **into)
 {
 	const char *equals = memchr(from, '=', (size_t)(end - from));
-	const char *key = decode(from, equals ? equals : end, true, into);
-	const char *value = decode(equals ? equals + 1 : end, end, true, into);
+	const char *key = uri_decode(from, equals ? equals : end, true, into);
+	const char *value = uri_decode(equals ? equals + 1 : end, end, true, into);
 
 	if (!key || !value || args->n + 2 > BINARY_LOG_MAX_ARGS + 1)
 		return -EINVAL;
@@ -103,7 +70,7 @@ static int parse_words(const char *text, struct binary_log_args *args)
 	char *into = args->block;
 	int r = 0;
 
-	args->argv[0] = decode(text, path_end, false, &into);
+	args->argv[0] = uri_decode(text, path_end, false, &into);
 	args->n = 1;
 	if (!args->argv[0] || args->argv[0][0] != '/')
 		return -EINVAL;
@@ -122,7 +89,7 @@ int binary_log_parse(const char *uri, struct binary_log_args *ret, struct err *e
 	size_t scheme = strlen(BINARY_LOG_SCHEME), size = strlen(uri);
 	struct binary_log_args args = {0};
 
-	if (size > MAX_URI || strncmp(uri, BINARY_LOG_SCHEME, scheme) != 0)
+	if (size > URI_MAX || strncmp(uri, BINARY_LOG_SCHEME, scheme) != 0)
 		return err_set(err, EINVAL, "stream %.64s…: not a program's, or too long", uri);
 	/* No word is longer than what it is made of; a pair without a value has one NUL more. */
 	args.block = malloc(2 * (size - scheme) + 2);

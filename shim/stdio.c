@@ -25,6 +25,9 @@
 #include "shim/log_file.h"
 #include "shim/relay.h"
 #include "shim/stream_hub.h"
+#include "shim/uri.h"
+
+#define LOG_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW)
 
 enum { STREAM_IN, STREAM_OUT, STREAM_ERR, N_STREAMS };
 
@@ -174,6 +177,41 @@ static int open_fifo(struct stdio *stdio, unsigned which, const char *path, int 
 	return open_path(path, O_RDWR | O_NONBLOCK, ret, err);
 }
 
+static int make_parents(char *path)
+{
+	char *slash = strrchr(path, '/');
+	int r;
+
+	*slash = '\0';
+	r = io_mkdirs(path, 0755);
+	*slash = '/';
+	return r;
+}
+
+/* As containerd's own shim makes it: whoever collects logs need not be root, so our umask does not count. */
+static int open_log_file(const char *uri, int *ret, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int fd, r = uri_file_path(uri, &path, err);
+	mode_t mask;
+
+	if (r < 0)
+		return r;
+	mask = umask(0022);
+	fd = open(path, LOG_FLAGS | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd < 0 && errno == ENOENT) {
+		r = make_parents(path);
+		fd = r < 0 ? r : open(path, LOG_FLAGS | O_CLOEXEC | O_NOCTTY, 0644);
+		if (r < 0)
+			errno = -r;
+	}
+	r = fd < 0 ? err_set_errno(err, errno, "stream %s", path) : 0;
+	umask(mask);
+	if (r == 0)
+		*ret = fd;
+	return r;
+}
+
 static int open_client(struct stdio *stdio, unsigned which, struct rpc_call *call, const char *uri,
 		       struct err *err)
 {
@@ -181,11 +219,14 @@ static int open_client(struct stdio *stdio, unsigned which, struct rpc_call *cal
 
 	if (strncmp(uri, "fd:", 3) == 0)
 		return take_fd_of(call, uri + 3, ret, err);
-	if (strncmp(uri, "file://", 7) == 0) {
+	if (strncmp(uri, URI_FILE, strlen(URI_FILE)) == 0) {
 		if (which == STREAM_IN)
 			return err_set(err, EINVAL, "stream %s: stdin cannot be a file", uri);
 		stdio->streams[which].is_log = stdio->own_files;
-		return open_path(uri + 7, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, ret, err);
+		/* sbx's own is a plain path in the pod's directory, and its user's alone. */
+		if (stdio->own_files)
+			return open_path(uri + strlen(URI_FILE), LOG_FLAGS, ret, err);
+		return open_log_file(uri, ret, err);
 	}
 	if (strncmp(uri, "fifo://", 7) == 0)
 		return open_fifo(stdio, which, uri + 7, ret, err);

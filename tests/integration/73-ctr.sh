@@ -72,6 +72,9 @@ check "a program that is not there is the create's error" '[ $status != 0 ] && e
 c --rm --log-uri "file://$dir/logged.file" "$image" filed sh -c 'echo out; echo err >&2'
 check "a file takes it too" '[ $status = 0 ] && [ "$(sort "$dir/logged.file")" = "err
 out" ]'
+c --rm --log-uri "file://$dir/logs/of%20it/out" "$image" made echo out
+check "a file whose directory is not there yet, by its encoded name" '[ $status = 0 ] && [ "$(cat "$dir/logs/of it/out")" = out ] &&
+	[ "$(stat -c %a "$dir/logs/of it" "$dir/logs/of it/out" | tr "\n" " ")" = "755 644 " ]'
 
 # --- configuration
 printf '[vm]\nmemory = 400M\n' >"$dir/sbx.conf"

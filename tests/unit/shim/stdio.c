@@ -228,8 +228,8 @@ Test(stdio, nothing_is_drained)
 Test(stdio, refuses_forms_by_name)
 {
 	static const char *const forms[] = {
-		"binary:///bin/log",     "relative",  "fd:0",      "fd:x", "fd:99",
-		"file:///nonexistent/x", "/dev/null", "tcp://host"};
+		"binary:///bin/log",  "relative",        "fd:0",      "fd:x",      "fd:99",
+		"file:///dev/null/x", "file://relative", "/dev/null", "tcp://host"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		const struct stdio_request request = {.in = "", .out = forms[i], .err = ""};
@@ -240,4 +240,42 @@ Test(stdio, refuses_forms_by_name)
 			     "%s", forms[i]);
 		cr_assert_neq(err.msg[0], '\0');
 	}
+}
+
+static struct stat stat_of(const char *name)
+{
+	struct stat st;
+
+	cr_assert_eq(fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW), 0, "%s", name);
+	return st;
+}
+
+/* As containerd's callers name it, and as who collects logs can read it. */
+Test(stdio, a_log_file_and_its_parents_are_made)
+{
+	_cleanup_close_ int in = open(in_path, O_RDWR | O_CLOEXEC), log = -1;
+	int guest_err;
+
+	umask(0077);
+	snprintf(err_path, sizeof(err_path), "file://%s/a/b/my%%20log", root);
+	make(false);
+	cr_assert_eq(umask(0022), 0077, "the caller's mask is as it was");
+	guest_err = dial(ids.stderr);
+	cr_assert_eq(write(guest_err, "error", 5), 5);
+	turn();
+	log = openat(dirfd, "a/b/my log", O_RDONLY | O_CLOEXEC);
+	check_read(log, "error");
+	cr_assert_eq(stat_of("a").st_mode & 07777, 0755);
+	cr_assert_eq(stat_of("a/b").st_mode & 07777, 0755);
+	cr_assert_eq(stat_of("a/b/my log").st_mode & 07777, 0644);
+	close(guest_err);
+}
+
+Test(stdio, a_log_file_is_no_link)
+{
+	struct stdio_request request = {.in = "", .out = "", .err = err_path};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(symlinkat("elsewhere", dirfd, "err"), 0);
+	cr_assert_eq(stdio_create(loop, NULL, &request, on_drained, NULL, &streams, &err), -ELOOP);
 }
