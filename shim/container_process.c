@@ -61,6 +61,7 @@ static void on_started(const ProtobufCMessage *reply, const struct err *err, voi
 			source_arm(container->timeout, container->timeout_ns);
 	} else {
 		process_watch(process);
+		process_release_kills(process);
 	}
 	if (init)
 		container_hooks_run(container, HOOKS_STARTED, on_poststart, process);

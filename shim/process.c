@@ -66,6 +66,7 @@ static void stop(struct process *process)
 	stdio_drop(process->stdio);
 	container_process_stopped(process);
 	answer_waiters(process);
+	process_release_kills(process);
 	container_process_settled(process);
 }
 
@@ -227,6 +228,7 @@ int process_init(struct process *process, struct container *container, const cha
 	};
 	list_init(&process->link);
 	list_init(&process->waiters);
+	list_init(&process->kills);
 	if (!process->exec_id || !process->uris.in || !process->uris.out || !process->uris.err)
 		return err_set(err, ENOMEM, "out of memory");
 	r = loop_add_timer(loop, on_drop, process, &process->drop);
@@ -247,6 +249,7 @@ void process_finish(struct process *process)
 		rpc_fail(TAKE_PTR(process->delete_call), &gone);
 	/* Of an exec that is deleted without having run: as its deletion is answered. */
 	answer_waiters(process);
+	process_release_kills(process);
 	list_remove(&process->link);
 	source_remove(process->drop);
 	stdio_destroy(process->stdio);

@@ -37,6 +37,7 @@ struct process {
 	uint32_t exit_status;
 	uint64_t exited_at_ns;  /* CLOCK_REALTIME */
 	struct list waiters;    /* calls of Wait */
+	struct list kills;      /* calls of Kill that came while it was being started */
 	struct rpc_call *start; /* the call of Start, while it is open */
 	struct rpc_call *
 		delete_call; /* that of Delete, from when the agent is asked; nobody finds it any more */
@@ -57,6 +58,9 @@ void process_wait(struct process *process, struct rpc_call *call);
 
 /* SIGKILL is on its way: output that nobody takes holds the end up for a short while only. */
 void process_killed(struct process *process);
+
+/* Its start has been answered, or never will be: so are the Kills that wait for that (shim_task_kill.c). */
+void process_release_kills(struct process *process);
 
 /* Makes it STOPPED where nothing holds that up any more. */
 void process_stop_if_complete(struct process *process);

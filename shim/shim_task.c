@@ -167,33 +167,6 @@ static void handle_state(struct rpc_call *call, const ProtobufCMessage *msg, voi
 	rpc_reply(call, &response.base);
 }
 
-static void handle_kill(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	const Task__KillRequest *req = (const Task__KillRequest *)msg;
-	Agent__KillRequest request = AGENT__KILL_REQUEST__INIT;
-	struct shim *shim = task_shim(data);
-	struct process *process = task_find_running(shim, req->id, req->exec_id, call);
-
-	if (!process)
-		return;
-	if (req->signal > 64) {
-		task_fail(call, EINVAL, "not a signal");
-		return;
-	}
-	request.id = req->id;
-	request.exec_id = req->exec_id;
-	request.signal = req->signal;
-	request.all = req->all;
-	if (process->container->sandbox) {
-		process_end(process, 128 + req->signal);
-		rpc_reply_empty(call);
-		return;
-	}
-	if (req->signal == SIGKILL)
-		process_killed(process);
-	task_forward(shim, call, "Kill", &request.base, task_on_forwarded);
-}
-
 /* Its init waits for a start that will not come. */
 static void delete_created(struct container *container, struct rpc_call *call)
 {
@@ -304,7 +277,7 @@ static const struct rpc_method methods[] = {
 	{"State", handle_state},        {"Create", shim_handle_create},
 	{"Start", handle_start},        {"Delete", handle_delete},
 	{"Pids", task_handle_pids},     {"Pause", task_handle_pause},
-	{"Resume", task_handle_resume}, {"Kill", handle_kill},
+	{"Resume", task_handle_resume}, {"Kill", task_handle_kill},
 	{"Exec", handle_exec},          {"ResizePty", handle_resize},
 	{"CloseIO", handle_close_io},   {"Wait", handle_wait},
 	{"Connect", handle_connect},    {"Shutdown", handle_shutdown},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two files of the Task service share: shim_task.c has the service and the calls about
- * processes, shim_task_container.c those about containers. */
+/* What the files of the Task service share: shim_task.c has the service and the calls about processes,
+ * shim_task_kill.c one of them, shim_task_container.c those about containers. */
 #ifndef SHIM_SHIM_TASK_INTERNAL_H
 #define SHIM_SHIM_TASK_INTERNAL_H
 
@@ -21,6 +21,7 @@ void task_forward(struct shim *shim, struct rpc_call *call, const char *method,
 /* The agent's answer is the client's. */
 void task_on_forwarded(const ProtobufCMessage *reply, const struct err *err, void *data);
 
+void task_handle_kill(struct rpc_call *call, const ProtobufCMessage *msg, void *data);
 void task_handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *data);
 void task_handle_stats(struct rpc_call *call, const ProtobufCMessage *msg, void *data);
 void task_handle_pause(struct rpc_call *call, const ProtobufCMessage *msg, void *data);

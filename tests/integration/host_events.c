@@ -87,8 +87,13 @@ static void add_exec(struct container *c)
 	trace(" exec(%s: %s)", p->id, scripts[which].script);
 	r = call("Exec", &request.base, NULL);
 	/* An init that is fast may be gone already. */
-	if (r < 0 || dice(8) == 0)
+	if (r < 0)
 		return;
+	if (dice(8) == 0) {
+		if (kill_proc(c, p, SIGTERM) == 0)
+			wrong("%s was never started, and takes a signal", p->id);
+		return;
+	}
 	if (dice(2))
 		begin_wait(c, p);
 	if (start(c, p) == 0 && p->waits == 0)
@@ -219,7 +224,14 @@ static int begin_pod(unsigned number)
 	r = create(&t.sandbox, "exec sleep 10000", "sandbox");
 	if (r == 0)
 		begin_wait(&t.sandbox, &t.sandbox.init);
-	return r == 0 ? start(&t.sandbox, &t.sandbox.init) : r;
+	if (r == 0)
+		r = start(&t.sandbox, &t.sandbox.init);
+	/* Where no process stands for the pod there is none that ends by these. */
+	if (r == 0 && getenv("SBX_OURS") &&
+	    (kill_proc(&t.sandbox, &t.sandbox.init, 0) < 0 ||
+	     kill_proc(&t.sandbox, &t.sandbox.init, SIGUSR1) < 0 || t.sandbox.init.ended))
+		wrong("a signal that asks for no end ends the sandbox, or is refused");
+	return r;
 }
 
 /* containerd waits three seconds for the answer to its Shutdown, and goes; on a busy machine it may not even ask. */

@@ -12,6 +12,7 @@
 #include "common/io.h"
 #include "common/loop.h"
 #include "common/ports.h"
+#include "shim/spec.h"
 #include "tests/unit/shim/fake_guest.h"
 
 #define MAX_HELD 16
@@ -288,4 +289,12 @@ struct process *guest_add_exec(const char *id)
 	cr_assert_eq(process_watch(exec), 0);
 	guest_turns();
 	return exec;
+}
+
+void guest_give_spec(struct process *exec)
+{
+	static const char text[] = "{\"cwd\":\"/\",\"args\":[\"true\"]}";
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(spec_parse_process(text, strlen(text), &exec->spec, &err), 0, "%s", err.msg);
 }

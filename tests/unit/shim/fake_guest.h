@@ -43,5 +43,7 @@ void guest_ask_kill(const char *exec_id, uint32_t signal, const char *name);
 
 /* One that runs, and whose end the agent was asked for. */
 struct process *guest_add_exec(const char *id);
+/* For one that is to be started. */
+void guest_give_spec(struct process *exec);
 
 #endif
