@@ -9,8 +9,8 @@
  * until then; its reply goes nowhere.
  *
  * Limits, so that no peer can make us grow: a frame is at most max_frame bytes (a larger one is
- * read and discarded and answered with ResourceExhausted); at most 1024 calls are open per
- * connection; unpacking has a budget of 16 times max_frame and at least 64 KiB; while more than 1
+ * read and discarded and answered with ResourceExhausted); at most max_calls are open per connection,
+ * whose requests were no more than 64 MiB together; unpacking has a budget of 16 times max_frame and at least 64 KiB; while more than 1
  * MiB waits to be written nothing more is read; descriptors that came with a request and were not
  * taken are closed.
  *
@@ -64,8 +64,9 @@ struct rpc_config {
 	/* The connection has ended (why: 0 or -errno); called once, never from within
 	 * rpc_conn_close. */
 	void (*on_close)(struct rpc_conn *conn, int why, void *data);
-	size_t max_frame; /* of what the peer sends; 0: TTRPC_MAX_DATA */
-	const char *role; /* what we say of ourselves in a hello */
+	size_t max_frame;   /* of what the peer sends; 0: TTRPC_MAX_DATA */
+	unsigned max_calls; /* open at a time; 0: 1024 */
+	const char *role;   /* what we say of ourselves in a hello */
 	bool fds_allowed;
 	bool need_hello;
 };
@@ -86,7 +87,7 @@ void rpc_reply(struct rpc_call *call, const ProtobufCMessage *reply);
 void rpc_reply_empty(struct rpc_call *call);
 /* err->code picks the gRPC code. */
 void rpc_fail(struct rpc_call *call, const struct err *err);
-/* NULL once the connection has gone. */
+/* NULL once nobody waits for the answer: the connection has gone, or the deadline has passed. */
 struct rpc_conn *rpc_call_conn(struct rpc_call *call);
 /* The value of a metadata key of the request, or NULL. */
 const char *rpc_call_metadata(struct rpc_call *call, const char *key);

@@ -300,6 +300,8 @@ int rpc_conn_create(struct loop *loop, int fd, const struct rpc_config *config,
 	list_init(&conn->waits);
 	if (!conn->config.max_frame || conn->config.max_frame > TTRPC_MAX_DATA)
 		conn->config.max_frame = TTRPC_MAX_DATA;
+	if (!conn->config.max_calls)
+		conn->config.max_calls = RPC_MAX_CALLS;
 	r = loop_add_defer(loop, on_failed, conn, &conn->defer);
 	if (r == 0)
 		r = loop_add_io(loop, fd, EPOLLIN, on_io, conn, &conn->io);

@@ -12,6 +12,7 @@
 struct source;
 
 #define RPC_MAX_CALLS  1024
+#define RPC_MAX_HELD   (64u << 20)
 #define RPC_MAX_QUEUED (1u << 20)
 #define RPC_PEER_NAME  "sbx.Peer"
 #define RPC_HELLO_NAME "Hello"
@@ -43,6 +44,7 @@ struct rpc_conn {
 
 	struct list calls; /* of struct rpc_call, open */
 	unsigned n_calls;
+	size_t held_bytes; /* of their requests, as they came */
 	struct list waits; /* of struct wait, our own calls */
 	uint32_t next_stream;
 };

@@ -21,6 +21,7 @@ struct rpc_call {
 	struct list link;
 	struct rpc_conn *conn;
 	uint32_t stream;
+	size_t size; /* of the request's frame */
 	bool answered;
 	struct source *deadline;
 	Ttrpc__Request *envelope;
@@ -37,6 +38,7 @@ static void detach(struct rpc_call *call)
 		return;
 	list_remove(&call->link);
 	call->conn->n_calls--;
+	call->conn->held_bytes -= call->size;
 	call->conn = NULL;
 }
 
@@ -256,7 +258,7 @@ void rpc_server_request(struct rpc_conn *conn, uint32_t stream, const void *body
 				  "the stream id must be odd and not in use");
 		return;
 	}
-	if (conn->n_calls >= RPC_MAX_CALLS) {
+	if (conn->n_calls >= conn->config.max_calls || conn->held_bytes + size > RPC_MAX_HELD) {
 		rpc_server_refuse(conn, stream, GRPC_RESOURCE_EXHAUSTED, "too many open calls");
 		return;
 	}
@@ -270,12 +272,14 @@ void rpc_server_request(struct rpc_conn *conn, uint32_t stream, const void *body
 	}
 	call->conn = conn;
 	call->stream = stream;
+	call->size = size;
 	call->envelope = env;
 	call->n_fds = conn->n_fds;
 	memcpy(call->fds, conn->fds, sizeof(call->fds));
 	conn->n_fds = 0;
 	list_append(&conn->calls, &call->link);
 	conn->n_calls++;
+	conn->held_bytes += size;
 	if (env->timeout_nano > 0 &&
 	    loop_add_timer(conn->loop, on_deadline, call, &call->deadline) == 0)
 		source_arm(call->deadline, (uint64_t)env->timeout_nano);

@@ -26,7 +26,7 @@
 
 #define DROP_NS       (3 * 1000000000ull)
 #define UNKILLABLE_NS (60 * 1000000000ull)
-#define MAX_WAITERS   256
+#define MAX_WAITERS   (SHIM_MAX_CALLS / 2)
 
 struct waiter {
 	struct list link;
@@ -144,18 +144,35 @@ int process_watch(struct process *process)
 				 on_exit_reply, process);
 }
 
+/* Drops the waiters that nobody is behind any more; how many are left. */
+static unsigned sweep_waiters(struct process *process)
+{
+	struct list *it, *tmp;
+	unsigned n = 0;
+
+	list_for_each_safe (it, tmp, &process->waiters) {
+		struct waiter *waiter = list_entry(it, struct waiter, link);
+
+		if (rpc_call_conn(waiter->call)) {
+			n++;
+			continue;
+		}
+		list_remove(&waiter->link);
+		rpc_reply_empty(waiter->call);
+		free(waiter);
+	}
+	return n;
+}
+
 void process_wait(struct process *process, struct rpc_call *call)
 {
 	struct waiter *waiter;
-	unsigned n = 0;
 
 	if (process->state == PROCESS_STOPPED) {
 		reply(process, call);
 		return;
 	}
-	for (struct list *it = process->waiters.next; it != &process->waiters; it = it->next)
-		n++;
-	waiter = n < MAX_WAITERS ? calloc(1, sizeof(*waiter)) : NULL;
+	waiter = sweep_waiters(process) < MAX_WAITERS ? calloc(1, sizeof(*waiter)) : NULL;
 	if (!waiter) {
 		struct err err = ERR_INIT;
 

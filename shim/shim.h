@@ -45,6 +45,10 @@ struct shim {
 	bool closing;
 };
 
+/* Open calls of a client. containerd has one connection for all, and leaves a Wait open for every client of
+ * its own that has gone; those of one process must not be in the way of everything else. */
+#define SHIM_MAX_CALLS 8192
+
 /* A connection to us; the data of every handler. */
 struct client {
 	struct list link;

@@ -99,6 +99,7 @@ static int add_client(struct shim *shim, int fd)
 		.data = client,
 		.on_close = on_client_close,
 		.role = "shim",
+		.max_calls = SHIM_MAX_CALLS,
 		.fds_allowed = true,
 	};
 	int r;

@@ -17,7 +17,9 @@
 
 static struct loop *loop;
 static struct rpc_conn *server, *client;
-static struct rpc_call *held;
+static struct rpc_call *held; /* the last of those that are kept */
+static struct rpc_call *kept[32];
+static unsigned n_kept, n_refused;
 static int raw = -1; /* the client's end where there is no client */
 static int server_closed, got_fd = -1;
 
@@ -40,6 +42,8 @@ static void handle_state(struct rpc_call *call, const ProtobufCMessage *req, voi
 static void handle_wait(struct rpc_call *call, const ProtobufCMessage *req, void *data)
 {
 	held = call;
+	if (n_kept < ARRAY_SIZE(kept))
+		kept[n_kept++] = call;
 }
 
 static void handle_create(struct rpc_call *call, const ProtobufCMessage *req, void *data)
@@ -317,4 +321,58 @@ Test(rpc, a_stray_response_or_unknown_type_is_ignored)
 	for (int i = 0; i < 5; i++)
 		cr_assert_eq(loop_turn(loop, 1), 0);
 	cr_assert_eq(server_closed, 0);
+}
+
+static void on_refused(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	n_refused += err && err->code == E2BIG;
+}
+
+/* Asks for something that is not answered, in so many bytes, until it is kept or refused. */
+static void keep(size_t size)
+{
+	_cleanup_free_ char *id = calloc(1, size + 1);
+	Task__WaitRequest req = TASK__WAIT_REQUEST__INIT;
+	const struct rpc_invocation inv = {
+		.service = &task__task__descriptor, .method = "Wait", .request = &req.base};
+	unsigned before = n_kept + n_refused;
+
+	req.id = memset(id, 'x', size);
+	cr_assert_eq(rpc_invoke(client, &inv, on_refused, NULL), 0);
+	while (n_kept + n_refused == before)
+		cr_assert_eq(loop_turn(loop, 1000), 0);
+}
+
+static void answer_kept(void)
+{
+	while (n_kept)
+		rpc_reply_empty(kept[--n_kept]);
+}
+
+Test(rpc, open_calls_are_bounded)
+{
+	start((struct rpc_config){.max_calls = 3}, true);
+	for (int i = 0; i < 4; i++)
+		keep(1);
+	cr_assert_eq(n_kept, 3);
+	cr_assert_eq(n_refused, 1);
+	rpc_reply_empty(kept[--n_kept]);
+	keep(1);
+	cr_assert_eq(n_kept, 3);
+	answer_kept();
+}
+
+Test(rpc, what_open_calls_hold_is_bounded)
+{
+	const size_t size = 3 << 20;
+
+	start((struct rpc_config){0}, true);
+	for (int i = 0; i < 22; i++)
+		keep(size);
+	cr_assert_eq(n_kept, 21, "of 64 MiB");
+	cr_assert_eq(n_refused, 1);
+	answer_kept();
+	keep(size);
+	cr_assert_eq(n_kept, 1);
+	answer_kept();
 }

@@ -228,7 +228,8 @@ static void on_end(struct source *source, uint32_t events, void *data)
 void guest_set_up(void)
 {
 	const struct sandbox_events events = {.ready = nothing};
-	const struct rpc_config config = {.services = shim_services, .data = &server};
+	const struct rpc_config config = {
+		.services = shim_services, .data = &server, .max_calls = SHIM_MAX_CALLS};
 	struct container *container = calloc(1, sizeof(*container));
 	int pair[2];
 
