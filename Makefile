@@ -90,6 +90,16 @@ $(B)/gen/seccomp_%.inc: vmm/seccomp_%.def $(if $(SAN),vmm/seccomp_sanitizer.def)
 $(B)/gen/seccomp_devices.inc: vmm/seccomp_main.def
 $(B)/obj/vmm/seccomp.o: $(seccomp_lists)
 
+# Where a program that was copied away from the others looks for them.
+ifeq ($(filter /%,$(PREFIX)),)
+$(error PREFIX=$(PREFIX) is not an absolute path)
+endif
+.PHONY: FORCE
+$(B)/gen/prefix.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define SBX_PREFIX "$(PREFIX)"' | cmp -s - $@ || echo '#define SBX_PREFIX "$(PREFIX)"' >$@
+$(B)/obj/shim/places.o: $(B)/gen/prefix.h
+
 # Only what says its build id is rebuilt when it changes.
 $(B)/obj/common/version.o: CPPFLAGS += -DSBX_BUILD_ID='"$(BUILD_ID)"'
 
@@ -274,7 +284,7 @@ fmt: ## format the sources in place
 	clang-format -i $(sources)
 fmt-check: ## fail where clang-format would change a line
 	@clang-format --dry-run -Werror $(sources)
-tidy: | $(HEADERS)/.done $(proto_h) $(seccomp_lists) ## clang-tidy and cppcheck
+tidy: | $(HEADERS)/.done $(proto_h) $(seccomp_lists) $(B)/gen/prefix.h ## clang-tidy and cppcheck
 	.ci/tidy $(CPPFLAGS) -- $(filter %.c,$(sources))
 
 # --- the product ---------------------------------------------------------------------------------

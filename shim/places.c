@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/io.h"
+#include "prefix.h"
 
 static int name_run_dir(char **ret, struct err *err)
 {
@@ -95,18 +96,54 @@ static int find(const char *dir, const char *sub, const char *name, int mode, ch
 	return 0;
 }
 
+int places_look_for_program(const char *dir, const char *prefix, const char *name, char **ret,
+			    struct err *err)
+{
+	int r = find(dir, "", name, X_OK, ret);
+
+	if (r == -ENOENT)
+		r = find(prefix, "/bin", name, X_OK, ret) < 0 ? r : 0;
+	if (r < 0)
+		return err_set_errno(err, -r, "%s/%s: the program is not where it belongs", dir,
+				     name);
+	return 0;
+}
+
+/*
+ * Who may write to the program's own directory may as well replace the program. The directory above is another
+ * matter where that is /tmp, in which a copy's own may lie.
+ */
+static bool is_safe_above(const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return (size_t)snprintf(path, sizeof(path), "%s/..", dir) < sizeof(path) &&
+	       stat(path, &st) == 0 && !(st.st_mode & S_IWOTH);
+}
+
+int places_look_for_share(const char *dir, const char *prefix, const char *name, char **ret,
+			  struct err *err)
+{
+	int r = -ENOENT;
+
+	if (is_safe_above(dir))
+		r = find(dir, "/../share", name, R_OK, ret);
+	if (r == -ENOENT && is_safe_above(dir))
+		r = find(dir, "/../share/sbx", name, R_OK, ret);
+	if (r == -ENOENT)
+		r = find(prefix, "/share/sbx", name, R_OK, ret);
+	if (r < 0)
+		return err_set_errno(err, -r, "%s: not found in %s/../share; run make", name, dir);
+	return 0;
+}
+
 int places_find_program(const char *name, char **ret, struct err *err)
 {
 	char dir[PATH_MAX];
 	int r = own_dir(dir, err);
 
-	if (r < 0)
-		return r;
-	r = find(dir, "", name, X_OK, ret);
-	if (r < 0)
-		return err_set_errno(err, -r, "%s/%s: the program is not where it belongs", dir,
-				     name);
-	return 0;
+	return r < 0 ? r : places_look_for_program(dir, SBX_PREFIX, name, ret, err);
 }
 
 int places_find_share(const char *name, char **ret, struct err *err)
@@ -114,12 +151,5 @@ int places_find_share(const char *name, char **ret, struct err *err)
 	char dir[PATH_MAX];
 	int r = own_dir(dir, err);
 
-	if (r < 0)
-		return r;
-	r = find(dir, "/../share", name, R_OK, ret);
-	if (r == -ENOENT)
-		r = find(dir, "/../share/sbx", name, R_OK, ret);
-	if (r < 0)
-		return err_set_errno(err, -r, "%s: not found in %s/../share; run make", name, dir);
-	return 0;
+	return r < 0 ? r : places_look_for_share(dir, SBX_PREFIX, name, ret, err);
 }

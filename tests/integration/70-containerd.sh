@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian's containerd with the runtime io.containerd.sbx.v2, driven by ctr.
 set -u
+[ "${1:-}" = inside ] || exec unshare --mount "$0" inside
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 . "$(dirname "$(readlink -f "$0")")/containerd.sh"
 check "containerd is up" start_containerd
@@ -76,6 +77,15 @@ check "and the task is gone with it" 'await 10 "! ctr task list | grep -q long"'
 ctr container rm long
 check "and so is its cgroup" '[ -z "$(find /sys/fs/cgroup -name long)" ]'
 check "the container is gone" '! ctr container list -q | grep -q long'
+
+# A copy of the shim alone, by its path: what it starts is where sbx is installed. In this script's own mounts.
+mkdir "$dir/copy"
+cp "$build/bin/containerd-shim-sbx-v2" "$dir/copy"
+mount -t tmpfs installed /usr/local && mkdir -p /usr/local/bin /usr/local/share && ln -s "$build/share" /usr/local/share/sbx &&
+	ln -s "$build/bin/sbx-vmm" "$build/bin/sbx-share" /usr/local/bin
+c --rm --runtime "$dir/copy/containerd-shim-sbx-v2" "$image" copied echo copied
+check "a shim that was copied away from its programs" '[ $status = 0 ] && out_is copied'
+umount /usr/local
 
 # Its own restart: the shim lives on, and its exit is not lost.
 c -d "$image" survivor sh -c 'sleep 4; exit 9'
