@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "common/cleanup.h"
 #include "shim/spec.h"
@@ -81,4 +82,14 @@ bool group_is_sandbox(const struct spec *spec)
 			return strcmp(type, "sandbox") == 0;
 	}
 	return false;
+}
+
+const char *group_hostname(const struct spec *spec, const char *id, struct utsname *host)
+{
+	const char *name = spec->config.hostname;
+
+	if (name && name[0])
+		return name;
+	return group_is_sandbox(spec) && uname(host) == 0 && host->nodename[0] ? host->nodename
+									       : id;
 }

@@ -31,4 +31,13 @@ bool group_is_named(const struct spec *spec);
 /* Whether the container stands for its pod and runs nothing itself: CRI's sandbox container. */
 bool group_is_sandbox(const struct spec *spec);
 
+struct utsname;
+
+/*
+ * The pod's host name, from its first container's spec. A pod of CRI's that has none shows the host's, as
+ * where its UTS namespace is a fresh one of the host's kernel; else its own id stands in. host is where the
+ * host's is put; the string lasts as long as all three.
+ */
+const char *group_hostname(const struct spec *spec, const char *id, struct utsname *host);
+
 #endif

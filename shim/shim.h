@@ -89,7 +89,7 @@ void shim_save_record(struct shim *shim);
 /* What a pod's machine is made from. */
 struct pod_plan {
 	struct spec *spec;           /* the first container's, or the pod's own */
-	const char *id;              /* of which it is: the host name, where the spec has none */
+	const char *id;              /* of which it is */
 	struct hypervisor_disk disk; /* of the first container; fd -1: none */
 	bool shares;                 /* the first container has shared folders */
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -60,7 +61,6 @@ static int read_config(const struct shim *shim, const struct pod_plan *plan,
 		pod_size_max(&size, &host, &wished, &most);
 	*ret_grow = (struct pod_grow){.now = size, .asked = size, .most = most};
 	*ret = (struct sandbox_config){
-		.hostname = spec->config.hostname ? spec->config.hostname : plan->id,
 		.memory = size.memory,
 		.max_memory = most.memory,
 		.cpus = size.cpus,
@@ -163,6 +163,7 @@ int shim_start_sandbox(struct shim *shim, const struct pod_plan *plan, const Goo
 {
 	_cleanup_config_ struct config machine = {0};
 	struct sandbox_config config;
+	struct utsname host;
 	int r;
 
 	r = shim->own_pod ? pod_config_own(plan->spec, &machine, err)
@@ -174,6 +175,7 @@ int shim_start_sandbox(struct shim *shim, const struct pod_plan *plan, const Goo
 	if (r < 0)
 		net_finish(&shim->net);
 	if (r == 0) {
+		config.hostname = group_hostname(plan->spec, plan->id, &host);
 		config.net = shim->net.attach;
 		config.network = shim->net.request;
 		r = sandbox_start(&shim->sandbox, &config, err);

@@ -236,11 +236,12 @@ def oom_scores(name):
 
 
 @section
-def oom_score():
-    """a pod's OOM score"""
-    pod = Pod("e")
+def towards_the_host():
+    """a pod's OOM score, and its host's name"""
+    pod = Pod("e", hostname="")
     one = Container(pod, "one", "exec sleep 1000", linux={"resources": {"oom_score_adj": 900}})
     got = oom_scores("sbx-vmm"), oom_scores("sbx-share")
+    check("a pod without a host name shows the host's", one.out("hostname") == os.uname().nodename + "\n", one.out("hostname"))
     check("a pod's memory is its container's to the host's OOM killer", got == ([900], [900]), got)
     two = Container(pod, "two", "exec sleep 1000", linux={"resources": {"oom_score_adj": 700}})
     got = oom_scores("sbx-vmm"), oom_scores("sbx-share")
@@ -300,7 +301,7 @@ def main():
     check("a stopped pod", a.status().state == 1, a.status())
     a.remove()
     other_pods()
-    oom_score()
+    towards_the_host()
     privileged_pod()
     check("nothing is left", until(lambda: not gone(a), 10), gone(a))
     return exit_code()

@@ -46,12 +46,12 @@ def until(test, seconds=30):
 
 
 class Pod:
-    def __init__(self, name, pid=CONTAINER, timeout=120, privileged=False, **linux):
+    def __init__(self, name, pid=CONTAINER, timeout=120, privileged=False, hostname=None, **linux):
         self.name = name
         self.timeout = timeout
         self.config = {
             "metadata": {"name": name, "uid": "uid-" + name, "namespace": "tests"},
-            "hostname": name,
+            "hostname": name if hostname is None else hostname,
             "log_directory": f"{directory}/logs/{name}",
             "dns_config": {"servers": [gateway], "searches": ["pods.test"], "options": ["ndots:2"]},
             "linux": {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/utsname.h>
 
+#include "common/cleanup.h"
 #include "shim/group.h"
+#include "shim/spec.h"
 
 static int of(const char *config, char ret[POD_ID_MAX + 1])
 {
@@ -44,4 +47,30 @@ Test(group, refuses)
 	cr_assert_eq(of("{\"annotations\":{\"sbx.pod\":\"../x\"}}", id), -EINVAL);
 	cr_assert_eq(of("[]", id), 0);
 	cr_assert_str_eq(id, "own");
+}
+
+static void check_hostname(const char *config, const char *want)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	struct utsname host;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(spec_parse(config, strlen(config), &spec, &err), 0, "%s", err.msg);
+	cr_assert_str_eq(group_hostname(spec, "the-id", &host), want);
+}
+
+#define SANDBOX                                                                                    \
+	"\"ociVersion\":\"1.0.2\",\"annotations\":{\"io.kubernetes.cri.container-type\":"          \
+	"\"sandbox\"}"
+
+Test(group, host_name)
+{
+	struct utsname host;
+
+	cr_assert_eq(uname(&host), 0);
+	check_hostname("{\"ociVersion\":\"1.0.2\",\"hostname\":\"web\"}", "web");
+	check_hostname("{\"ociVersion\":\"1.0.2\"}", "the-id");
+	check_hostname("{\"ociVersion\":\"1.0.2\",\"hostname\":\"\"}", "the-id");
+	check_hostname("{" SANDBOX "}", host.nodename);
+	check_hostname("{" SANDBOX ",\"hostname\":\"web\"}", "web");
 }
