@@ -33,6 +33,22 @@ static void on_poststart(const struct err *err, void *data)
 	rpc_reply(TAKE_PTR(process->start), &response.base);
 }
 
+/*
+ * As runc's shim: why a program does not start is a text. Who reads NotFound takes it for the container's; the end
+ * of the connection, and what may come right by itself, keep their codes.
+ */
+static void refuse_start(struct process *process, const struct err *why)
+{
+	static const int kept[] = {ECANCELED, ECONNRESET, EPIPE, ETIMEDOUT, EBUSY};
+	struct err err = *why;
+
+	err.code = EIO;
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (why->code == kept[i])
+			err.code = why->code;
+	rpc_fail(TAKE_PTR(process->start), &err);
+}
+
 static void on_started(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	struct process *process = data;
@@ -45,7 +61,7 @@ static void on_started(const ProtobufCMessage *reply, const struct err *err, voi
 	if (err) {
 		process->never_ran = true;
 		/* Init's exit status comes from the agent, 126 or 127, as it would by a shell. */
-		rpc_fail(TAKE_PTR(process->start), err);
+		refuse_start(process, err);
 		if (!init)
 			process_end(process, err->code == ENOENT ? 127 : 126);
 		return;

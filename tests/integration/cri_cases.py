@@ -30,6 +30,12 @@ def processes(pod, first, second):
         check("exec sync: its timeout", False)
     except grpc.RpcError as e:
         check("exec sync: its timeout", e.code() == grpc.StatusCode.DEADLINE_EXCEEDED, e)
+    try:
+        got = cri.call("ExecSync", {"container_id": first.id, "cmd": ["/no/such/program"]})
+        check("exec sync: a program that is not there", False, got)
+    except grpc.RpcError as e:
+        said = e.code() == grpc.StatusCode.UNKNOWN and "no such" in e.details().lower()
+        check("exec sync: a program that is not there", said, (e.code(), e.details()))
     got = first.out("head -c 3000000 /dev/zero | tr '\\0' x")
     check("exec sync: three megabytes of output", got == "x" * 3000000, len(got))
     got = first.out("uname -r; hostname; cat /proc/1/comm"), second.out("hostname; cat /proc/1/comm")
@@ -207,6 +213,7 @@ def ends(pod):
         check("a program that is not there", False)
     except grpc.RpcError as e:
         check("a program that is not there", "no such" in e.details().lower(), e.details())
+        check("is not a container that is not there", e.code() == grpc.StatusCode.UNKNOWN, e.code())
     check("and what that leaves", c.status().exit_code in (127, 128), c.status())
     c.remove()
 

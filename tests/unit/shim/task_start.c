@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program that does not start: what its client is told, and what it has ended with. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "tests/unit/shim/fake_guest.h"
+
+TestSuite(task_start, .init = guest_set_up, .fini = guest_tear_down);
+
+#define MISSING "exec \"/none\": No such file or directory (exit status 127)"
+
+static struct process *start_exec(void)
+{
+	struct process *exec = guest_add_exec("e");
+
+	guest_refuses("Wait", "e", ECANCELED, "");
+	guest.container->init.state = PROCESS_RUNNING;
+	exec->state = PROCESS_CREATED;
+	guest_give_spec(exec);
+	guest_ask_start("e", "start");
+	return exec;
+}
+
+/* Not ENOENT, which comes as NotFound: the container and the exec are there. */
+Test(task_start, a_program_that_is_not_there_is_no_code)
+{
+	const struct process *exec = start_exec();
+
+	guest_refuses("Exec", "e", ENOENT, MISSING);
+	cr_assert_str_eq(guest.answers, "start failed (5);");
+	cr_assert_str_eq(guest.said, MISSING);
+	cr_assert_eq(exec->state, PROCESS_STOPPED);
+	cr_assert_eq(exec->exit_status, 127);
+}
+
+Test(task_start, nor_one_that_nobody_may_run)
+{
+	const struct process *exec = start_exec();
+
+	guest_refuses("Exec", "e", EACCES, "no");
+	cr_assert_str_eq(guest.answers, "start failed (5);");
+	cr_assert_eq(exec->exit_status, 126);
+}
+
+Test(task_start, of_an_init_its_end_is_the_guests_to_tell)
+{
+	const struct process *init = &guest.container->init;
+
+	guest_ask_start("", "start");
+	guest_refuses("Start", "", ENOENT, MISSING);
+	cr_assert_str_eq(guest.answers, "start failed (5);");
+	cr_assert_str_eq(guest.said, MISSING);
+	cr_assert_neq(init->state, PROCESS_STOPPED);
+	guest_exits("", 127);
+	cr_assert_eq(init->state, PROCESS_STOPPED);
+	cr_assert_eq(init->exit_status, 127);
+}
+
+Test(task_start, a_process_that_was_never_added_is_not_found)
+{
+	guest_ask_start("nobody", "start");
+	cr_assert_str_eq(guest.answers, "start failed (2);");
+}
