@@ -23,6 +23,7 @@ struct rpc_call;
 struct shim;
 struct source;
 struct spec;
+struct spec_resources;
 
 enum container_state {
 	CONTAINER_NEW,     /* waits for the VM */
@@ -57,6 +58,8 @@ struct container {
 	bool orphan;    /* its stand-in has gone while it was being created */
 	bool alone;     /* no other one is ever in its pod */
 	bool letting_go; /* it has ended, and the machine with it */
+	bool cri;       /* of CRI's; never of sbx-oci's, whose callers write the same annotations */
+	bool cpuset_noted; /* see container_take_resources() */
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
 	uint64_t oom_kills;                     /* that containerd was told of */
 	struct source *oom_pause;               /* before the next is asked for; NULL: not yet */
@@ -114,6 +117,11 @@ void container_end_orphans(struct shim *shim, pid_t pid);
 
 /* Reads config.json into spec, guest_spec and what else follows from it alone. */
 int container_read_bundle(struct container *container, struct err *err);
+/*
+ * Resources that somebody asks for, at first or later: of CRI's the cpuset is dropped, and the first time said so. The
+ * kubelet's CPU manager hands out the host's processors; the guest has its own, by other numbers.
+ */
+void container_take_resources(struct container *container, struct spec_resources *resources);
 /* Says what of the spec has no effect (JSON_FIELD_NOTED). */
 void container_log_notes(const struct spec *spec);
 

@@ -28,6 +28,15 @@ void container_log_notes(const struct spec *spec)
 			 spec->doc.what, spec->unknown_caps[i]);
 }
 
+void container_take_resources(struct container *container, struct spec_resources *resources)
+{
+	if (!container->cri || !spec_drop_cpuset(resources) || container->cpuset_noted)
+		return;
+	container->cpuset_noted = true;
+	log_info("%s: its cpuset names the host's processors, and does not hold in the guest",
+		 container->id);
+}
+
 /* A namespace_scope's find; the name may have to outlive the container that it is of. */
 static const char *stands_for(pid_t pid, void *data)
 {
@@ -80,9 +89,11 @@ int container_read_bundle(struct container *container, struct err *err)
 	if (container->sandbox)
 		return 0;
 	container->alone = !group_is_named(container->spec);
-	pod_demand_change(&container->demand, container->spec->config.linux
-						      ? container->spec->config.linux->resources
-						      : NULL);
+	container->cri = container->shim->publisher && group_is_cri(container->spec);
+	if (container->spec->config.linux) {
+		container_take_resources(container, container->spec->config.linux->resources);
+		pod_demand_change(&container->demand, container->spec->config.linux->resources);
+	}
 	/* The init has been the agent: neighbours could read in its memory what the agent knows of them. */
 	if (!container->shim->own_pod && spec_annotation(container->spec, "sbx.init"))
 		return err_set(

@@ -73,6 +73,14 @@ bool group_is_named(const struct spec *spec)
 	return false;
 }
 
+bool group_is_cri(const struct spec *spec)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(type_keys); i++)
+		if (spec_annotation(spec, type_keys[i]))
+			return true;
+	return false;
+}
+
 bool group_is_sandbox(const struct spec *spec)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(type_keys); i++) {

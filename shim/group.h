@@ -31,6 +31,9 @@ bool group_is_named(const struct spec *spec);
 /* Whether the container stands for its pod and runs nothing itself: CRI's sandbox container. */
 bool group_is_sandbox(const struct spec *spec);
 
+/* Whether the container is one of CRI's, of either kind: the kubelet's, not somebody's own. */
+bool group_is_cri(const struct spec *spec);
+
 struct utsname;
 
 /*

@@ -128,8 +128,10 @@ static void update(struct container *container, struct rpc_call *call,
 	}
 	r = spec_parse_resources((const char *)req->resources->value.data,
 				 req->resources->value.len, &spec, &err);
-	if (r == 0)
+	if (r == 0) {
+		container_take_resources(container, &spec->resources);
 		r = spec_guest_build_resources(spec, &spec->resources, &resources, &err);
+	}
 	if (r < 0) {
 		rpc_fail(call, &err);
 		return;

@@ -25,4 +25,10 @@ int spec_guest_build_sysctl(struct spec *spec, size_t *ret_n, Spec__KeyValue ***
 int spec_guest_build_resources(struct spec *spec, const struct spec_resources *resources,
 			       Spec__Resources **ret, struct err *err);
 
+/*
+ * Takes cpuset's cpus and mems, which name the host's processors and memory nodes, out of resources (may be NULL).
+ * Whether there were any.
+ */
+bool spec_drop_cpuset(struct spec_resources *resources);
+
 #endif

@@ -189,3 +189,13 @@ int spec_guest_build_resources(struct spec *spec, const struct spec_resources *r
 
 	return spec_build_resources(&b, resources, ret);
 }
+
+bool spec_drop_cpuset(struct spec_resources *resources)
+{
+	struct spec_cpu *cpu = resources ? resources->cpu : NULL;
+	bool any = cpu && ((cpu->cpus && cpu->cpus[0]) || (cpu->mems && cpu->mems[0]));
+
+	if (any)
+		cpu->cpus = cpu->mems = NULL;
+	return any;
+}

@@ -179,6 +179,13 @@ def stats_and_update(pod, first):
     cri.call("UpdateContainerResources", {"container_id": first.id, "linux": limits})
     got = first.out("cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max")
     check("update", got == f"{50 << 20}\n50000 100000\n", got)
+    pinned = {"cpuset_cpus": "60-63", "cpuset_mems": "7"}
+    cri.call("UpdateContainerResources", {"container_id": first.id, "linux": {**limits, **pinned}})
+    two = Container(pod, "pinned", "exec sleep 1000", linux={"resources": pinned})
+    got = two.out("grep -c ^processor /proc/cpuinfo; nproc")
+    check("the host's processors by number are no limit in the guest", len(set(got.split())) == 1, got)
+    two.stop(0)
+    two.remove()
 
 
 @section

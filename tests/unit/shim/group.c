@@ -74,3 +74,30 @@ Test(group, host_name)
 	check_hostname("{" SANDBOX "}", host.nodename);
 	check_hostname("{" SANDBOX ",\"hostname\":\"web\"}", "web");
 }
+
+Test(group, of_cri)
+{
+	static const struct {
+		const char *config;
+		bool is;
+	} cases[] = {
+		{"{" SANDBOX "}", true},
+		{"{\"ociVersion\":\"1.0.2\",\"annotations\":{\"io.kubernetes.cri.container-type\":"
+		 "\"container\"}}",
+		 true},
+		{"{\"ociVersion\":\"1.0.2\",\"annotations\":{\"io.kubernetes.cri-o.ContainerType\":"
+		 "\"container\"}}",
+		 true},
+		{"{\"ociVersion\":\"1.0.2\",\"annotations\":{\"io.containerd.runc.v2.group\":\"g\"}"
+		 "}",
+		 false},
+		{"{\"ociVersion\":\"1.0.2\"}", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(spec_free_p) struct spec *spec = NULL;
+
+		cr_assert_eq(spec_parse(cases[i].config, strlen(cases[i].config), &spec, NULL), 0);
+		cr_assert_eq(group_is_cri(spec), cases[i].is, "%zu", i);
+	}
+}
