@@ -23,8 +23,9 @@ static const char *const mount_options[] = {
 	"shared",         "silent",      "slave",        "strictatime", "suid",
 	"symfollow",      "sync",        "tmpcopyup",    "unbindable",
 };
+/* The last one is not for everybody. */
 static const char *const namespaces[] = {"cgroup", "ipc",  "mount", "network",
-					 "pid",    "time", "user",  "uts"};
+					 "pid",    "time", "uts",   "user"};
 static const char *const actions[] = {
 	"SCMP_ACT_ALLOW",       "SCMP_ACT_ERRNO", "SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS",
 	"SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",   "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
@@ -70,7 +71,7 @@ static json_t *capabilities(void)
 	return array;
 }
 
-static json_t *linux_features(void)
+static json_t *linux_features(bool cri)
 {
 	json_t *seccomp =
 		json_pack("{s:b,s:o,s:o,s:o,s:o,s:o}", "enabled", 1, "actions", STRINGS(actions),
@@ -80,17 +81,18 @@ static json_t *linux_features(void)
 				   "systemdUser", 0, "rdma", 0);
 
 	return json_pack("{s:o,s:o,s:o,s:o,s:{s:b},s:{s:b},s:{s:b},s:{s:{s:b}},s:{s:b}}",
-			 "namespaces", STRINGS(namespaces), "capabilities", capabilities(),
-			 "cgroup", cgroup, "seccomp", seccomp, "apparmor", "enabled", 0, "selinux",
-			 "enabled", 0, "intelRdt", "enabled", 0, "mountExtensions", "idmap",
-			 "enabled", 1, "netDevices", "enabled", 0);
+			 "namespaces", strings(namespaces, ARRAY_SIZE(namespaces) - cri),
+			 "capabilities", capabilities(), "cgroup", cgroup, "seccomp", seccomp,
+			 "apparmor", "enabled", 0, "selinux", "enabled", 0, "intelRdt", "enabled",
+			 0, "mountExtensions", "idmap", "enabled", !cri, "netDevices", "enabled",
+			 0);
 }
 
-json_t *features_build(void)
+json_t *features_build(bool cri)
 {
 	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:{s:s},s:[s,s,s,s,s]}", "ociVersionMin", "1.0.0",
 			 "ociVersionMax", "1.2.0", "hooks", STRINGS(hooks), "mountOptions",
-			 STRINGS(mount_options), "linux", linux_features(), "annotations",
+			 STRINGS(mount_options), "linux", linux_features(cri), "annotations",
 			 "sbx.version", sbx_version, "potentiallyUnsafeConfigAnnotations",
 			 "sbx.pod", "io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id",
 			 "io.kubernetes.cri-o.SandboxID", "sbx.memory");

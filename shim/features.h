@@ -4,8 +4,13 @@
 #define SHIM_FEATURES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
-/* A new reference; NULL: out of memory. */
-json_t *features_build(void);
+/*
+ * A new reference; NULL: out of memory. cri: for a containerd, whose pods' user namespaces are the sandbox
+ * container's, which the others join, with volumes mapped to match. That form is refused (namespace.c), so
+ * neither half of it is announced.
+ */
+json_t *features_build(bool cri);
 
 #endif

@@ -18,7 +18,7 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 
 	if (r < 0)
 		return r;
-	root = features_build();
+	root = features_build(false);
 	if (!root || json_dumpf(root, stdout, JSON_INDENT(2)) < 0 || puts("") < 0)
 		r = err_set(err, EIO, "cannot print the features");
 	json_decref(root);

@@ -110,6 +110,9 @@ static int open_network(struct shim *shim, const struct spec *spec, unsigned cpu
 
 		return r < 0 ? r : pod_dir_write_network(shim->pod, path, &shim->net.joint, err);
 	}
+	if (!shim->own_pod && group_is_sandbox(spec))
+		log_warn("the pod comes without a network namespace, as with hostNetwork: it has a "
+			 "loopback interface of its own and nothing else");
 	if (!shim->own_pod || !network || strcmp(network, "user") != 0)
 		return 0;
 	shim->net.on_lost = on_network_lost;

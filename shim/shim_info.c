@@ -35,7 +35,7 @@ static int answer(Google__Any *options, struct err *err)
 	Bootstrap__RuntimeInfo info = BOOTSTRAP__RUNTIME_INFO__INIT;
 	Bootstrap__RuntimeVersion version = BOOTSTRAP__RUNTIME_VERSION__INIT;
 	Google__Any features = GOOGLE__ANY__INIT;
-	json_t *root = features_build();
+	json_t *root = features_build(true);
 	_cleanup_free_ char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
 	json_decref(root);

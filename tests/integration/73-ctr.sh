@@ -117,6 +117,7 @@ check "an emulator has to be asked for by the owner of the machine" '[ $status !
 # --- who we are
 containerd-shim-sbx-v2 -info </dev/null >"$work/out" 2>"$work/err"
 check "-info" 'out_has io.containerd.sbx.v2 && out_has ociVersionMin && out_has features/Features'
+check "no user namespaces of CRI's form are promised" 'out_has "\"idmap\":{\"enabled\":false}" && ! out_has "\"user\""'
 containerd-shim-sbx-v2 -info <<<nonsense >"$work/out" 2>"$work/err"
 status=$?
 check "-info of nonsense is one line" '[ $status = 1 ] && [ "$(wc -l <"$work/err")" = 1 ]'

@@ -12,7 +12,7 @@ import time
 
 import grpc
 from cri_client import Streams
-from cri_pod import (EXITED, POD, RUNNING, SERVER, Container, Pod, check, cri, directory, exit_code,
+from cri_pod import (EXITED, NODE, POD, RUNNING, SERVER, Container, Pod, check, cri, directory, exit_code,
                      gateway, gone, image, section, until)
 
 # --- cases ---------------------------------------------------------------------------------------
@@ -267,6 +267,21 @@ def towards_the_host():
 
 
 @section
+def host_namespaces():
+    """a pod that wants the host's namespaces"""
+    pod = Pod("f", pid=NODE, namespaces={"network": NODE, "ipc": NODE})
+    c = Container(pod, "one", "exec sleep 1000", pid=NODE)
+    got = c.out("wc -l </proc/net/route; ping -c 1 -W 1 127.0.0.1 >/dev/null && echo local; uname -r")
+    check("hostNetwork: a loopback interface, and no way out", got.startswith("1\nlocal\n") and "-sbx" in got, got)
+    got = c.out("ps")
+    check("hostPID: the pod's processes, and not the host's", "sleep 1000" in got and "containerd" not in got, got)
+    with open(f"/run/sbx/k8s.io/{pod.id}/shim.log") as f:
+        check("and the log says so", "without a network namespace" in f.read())
+    pod.stop()
+    pod.remove()
+
+
+@section
 def privileged_pod():
     """a privileged pod"""
     pod = Pod("d", privileged=True)
@@ -316,6 +331,7 @@ def main():
     a.remove()
     other_pods()
     towards_the_host()
+    host_namespaces()
     privileged_pod()
     check("nothing is left", until(lambda: not gone(a), 10), gone(a))
     return exit_code()

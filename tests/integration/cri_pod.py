@@ -14,7 +14,7 @@ address, descriptors, directory, image, gateway = sys.argv[1:6]
 cri = Cri(address, descriptors)
 failed = False
 RUNNING, EXITED = 1, 2  # ContainerState
-POD, CONTAINER = 0, 1  # NamespaceMode
+POD, CONTAINER, NODE = 0, 1, 2  # NamespaceMode
 SERVER = "echo up; echo and about >&2; while :; do sleep 1; done"
 
 
@@ -46,7 +46,7 @@ def until(test, seconds=30):
 
 
 class Pod:
-    def __init__(self, name, pid=CONTAINER, timeout=120, privileged=False, hostname=None, **linux):
+    def __init__(self, name, pid=CONTAINER, timeout=120, privileged=False, hostname=None, namespaces=None, **linux):
         self.name = name
         self.timeout = timeout
         self.config = {
@@ -56,7 +56,7 @@ class Pod:
             "dns_config": {"servers": [gateway], "searches": ["pods.test"], "options": ["ndots:2"]},
             "linux": {
                 "cgroup_parent": "/cri-tests/" + name,
-                "security_context": {"namespace_options": {"pid": pid}, "privileged": privileged},
+                "security_context": {"namespace_options": {"pid": pid, **(namespaces or {})}, "privileged": privileged},
                 **linux,
             },
         }
