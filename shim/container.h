@@ -58,7 +58,7 @@ struct container {
 	bool orphan;    /* its stand-in has gone while it was being created */
 	bool alone;     /* no other one is ever in its pod */
 	bool letting_go; /* it has ended, and the machine with it */
-	bool cri;       /* of CRI's; never of sbx-oci's, whose callers write the same annotations */
+	bool cri; /* of CRI's; never of sbx-oci's, whose callers write the same annotations */
 	bool cpuset_noted; /* see container_take_resources() */
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
 	uint64_t oom_kills;                     /* that containerd was told of */

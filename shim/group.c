@@ -52,44 +52,39 @@ int group_of(const char *config, size_t size, const char *id, char ret[POD_ID_MA
 	return r;
 }
 
+/* The first of the keys that there is an annotation of; NULL: none. */
+static const char *find_key(const struct spec *spec, const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (spec_annotation(spec, keys[i]))
+			return keys[i];
+	return NULL;
+}
+
 int group_of_spec(const struct spec *spec, const char *id, char ret[POD_ID_MAX + 1],
 		  struct err *err)
 {
-	snprintf(ret, POD_ID_MAX + 1, "%s", id);
-	for (size_t i = 0; i < ARRAY_SIZE(group_keys); i++) {
-		const char *text = spec_annotation(spec, group_keys[i]);
+	const char *key = find_key(spec, group_keys, ARRAY_SIZE(group_keys));
 
-		if (text)
-			return choose(text, group_keys[i], ret, err);
-	}
-	return 0;
+	snprintf(ret, POD_ID_MAX + 1, "%s", id);
+	return key ? choose(spec_annotation(spec, key), key, ret, err) : 0;
 }
 
 bool group_is_named(const struct spec *spec)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(group_keys); i++)
-		if (spec_annotation(spec, group_keys[i]))
-			return true;
-	return false;
+	return find_key(spec, group_keys, ARRAY_SIZE(group_keys)) != NULL;
 }
 
 bool group_is_cri(const struct spec *spec)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(type_keys); i++)
-		if (spec_annotation(spec, type_keys[i]))
-			return true;
-	return false;
+	return find_key(spec, type_keys, ARRAY_SIZE(type_keys)) != NULL;
 }
 
 bool group_is_sandbox(const struct spec *spec)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(type_keys); i++) {
-		const char *type = spec_annotation(spec, type_keys[i]);
+	const char *key = find_key(spec, type_keys, ARRAY_SIZE(type_keys));
 
-		if (type)
-			return strcmp(type, "sandbox") == 0;
-	}
-	return false;
+	return key && strcmp(spec_annotation(spec, key), "sandbox") == 0;
 }
 
 const char *group_hostname(const struct spec *spec, const char *id, struct utsname *host)
