@@ -82,6 +82,15 @@ static int missing(const struct opt *opt, struct err *err)
 	return err_set(err, EINVAL, "--%s wants %s", opt->name, kind_wants[opt->kind]);
 }
 
+/* "-root" is a long option as Go's parser takes it; "-td" and "-e=X" stay what they are to getopt. */
+static bool is_long(const struct opts_spec *spec, const char *word)
+{
+	if (word[1] == '-')
+		return true;
+	return spec->single_dash && word[2] && word[2] != '=' &&
+	       (find_long(spec, word + 1, strcspn(word + 1, "=")) || !find_short(spec, word[1]));
+}
+
 /* --name, --name=VALUE, --name VALUE at argv[i]. Returns how many words it took. */
 static int long_option(const struct opts_spec *spec, int argc, char **argv, int i, size_t dashes,
 		       void *into, struct err *err)
@@ -168,10 +177,8 @@ int opts_parse(const struct opts_spec *spec, int argc, char **argv, void *into, 
 			i++;
 			continue;
 		}
-		if (word[1] == '-')
-			r = long_option(spec, argc, argv, i, 2, into, err);
-		else if (spec->single_dash && word[2])
-			r = long_option(spec, argc, argv, i, 1, into, err);
+		if (is_long(spec, word))
+			r = long_option(spec, argc, argv, i, word[1] == '-' ? 2 : 1, into, err);
 		else
 			r = short_options(spec, argc, argv, i, into, err);
 		if (r < 0)

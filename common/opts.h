@@ -2,7 +2,8 @@
 /*
  * Command lines from a table: one row per option drives parsing, the help text and the error line.
  * Accepts --name VALUE, --name=VALUE, -n VALUE, -nVALUE, bundled flags (-it), "--" as the end, and,
- * for runc's and containerd's sake, long names behind a single dash where single_dash is set.
+ * for runc's and containerd's sake, long names behind a single dash where single_dash is set: a word
+ * that is a long name is one, even where its letters are short ones.
  * Parsing is pure: it allocates nothing, keeps pointers into argv, and stops at the first operand
  * (or, with permute, moves options before operands, as getopt does).
  */

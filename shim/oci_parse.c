@@ -22,7 +22,7 @@ static const struct opt rows[] = {
 };
 
 static const struct opts_spec spec =
-	CLI_OPTS("sbx-oci [options] VERB [options of the verb] ...", rows);
+	CLI_OPTS("sbx-oci [options] VERB [options of the verb] ...", rows, .single_dash = true);
 
 int oci_parse_global(int argc, char **argv, struct oci *ret, struct err *err)
 {
@@ -48,8 +48,11 @@ void oci_help_global(void)
 int oci_parse(const struct oci_verb *verb, int argc, char **argv, void *options, int min, int max,
 	      int *ret, struct err *err)
 {
-	int first = opts_parse(verb->opts, argc, argv, options, NULL, err);
+	struct opts_spec opts = *verb->opts;
+	int first;
 
+	opts.single_dash = true;
+	first = opts_parse(&opts, argc, argv, options, NULL, err);
 	if (first < 0)
 		return first;
 	if (argc - first < min)

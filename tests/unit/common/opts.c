@@ -85,6 +85,15 @@ Test(opts, permuted_and_with_a_single_dash)
 	cr_assert_str_eq(words[4], "start");
 	cr_assert_str_eq(words[5], "end");
 	cr_assert_str_eq(words[6], "-t");
+	/* Long names go first, and what is none is what it is to getopt. */
+	cr_assert_eq(parse(&go_spec, "-td -e=A=1 -eB=2 -memory=2m -tty=false x"), 5);
+	cr_assert(v.detach && !v.tty);
+	cr_assert_eq(v.memory, 2u << 20);
+	cr_assert_eq(v.env.n, 2);
+	cr_assert_str_eq(v.env.items[0], "A=1");
+	cr_assert_str_eq(v.env.items[1], "B=2");
+	cr_assert_eq(parse(&go_spec, "-nonsense x"), -EINVAL);
+	cr_assert(strstr(err.msg, "unknown option '-nonsense'"), "%s", err.msg);
 }
 
 Test(opts, errors_name_the_option_and_what_it_wants)

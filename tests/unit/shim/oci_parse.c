@@ -32,6 +32,11 @@ Test(oci_parse, before_the_verb)
 	cr_assert_str_eq(oci.log, "/l");
 	cr_assert_str_eq(oci.log_format, "json");
 	cr_assert(oci.systemd_cgroup);
+	split("-root /r2 -log=/l2 -debug state -x y");
+	cr_assert_eq(oci_parse_global(n_words, words, &oci, &err), 4);
+	cr_assert_str_eq(oci.root, "/r2");
+	cr_assert_str_eq(oci.log, "/l2");
+	cr_assert(oci.debug);
 	split("");
 	cr_assert_eq(oci_parse_global(n_words, words, &oci, &err), 0);
 	cr_assert_str_eq(oci.root, "/run/sbx-oci");
@@ -83,6 +88,17 @@ Test(oci_parse, options_may_follow_the_container)
 
 	cr_assert_str_eq(words[first], "ctr");
 	cr_assert_str_eq(o.bundle, "/b");
+}
+
+Test(oci_parse, one_dash_will_do)
+{
+	struct oci_launch_options o;
+	int first = parse_create("-bundle /b -pid-file=/p -no-pivot ctr", &o);
+
+	cr_assert_str_eq(words[first], "ctr");
+	cr_assert_str_eq(o.bundle, "/b");
+	cr_assert_str_eq(o.pid_file, "/p");
+	cr_assert(o.no_pivot);
 }
 
 Test(oci_parse, operands_are_counted)
