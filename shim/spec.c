@@ -380,7 +380,18 @@ static int parse(const struct part *part, const char *text, size_t size, struct 
 
 int spec_parse(const char *text, size_t size, struct spec **ret, struct err *err)
 {
-	return parse(&whole, text, size, ret, err);
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	struct spec_mount *mounts;
+	int r = parse(&whole, text, size, &spec, err);
+
+	if (r < 0)
+		return r;
+	mounts = spec->config.mounts.items;
+	for (size_t i = 0; i < spec->config.mounts.n; i++)
+		if (spec_mount_make_absolute(spec, &mounts[i]) < 0)
+			return err_set(err, ENOMEM, "%s: out of memory", whole.what);
+	*ret = TAKE_PTR(spec);
+	return 0;
 }
 
 int spec_parse_process(const char *text, size_t size, struct spec **ret, struct err *err)

@@ -256,6 +256,8 @@ DEFINE_CLEANUP(struct spec, spec_free)
 const struct json_object *spec_schema(void);
 
 /* --- spec_mount.c --- */
+/* The runtime-spec: a relative destination is one from "/" on. An empty one is none, and stays. */
+int spec_mount_make_absolute(struct spec *spec, struct spec_mount *mount);
 bool spec_mount_has(const struct spec_mount *mount, const char *option);
 /* By its type or an option of it: what is shared with the guest. */
 bool spec_mount_is_bind(const struct spec_mount *mount);

@@ -286,9 +286,8 @@ static int build_mounts(const struct builder *b, const struct json_array *mounts
 	for (size_t i = 0; r == 0 && i < mounts->n; i++) {
 		Spec__Mount *m = out->mounts[i];
 
-		if (from[i].destination[0] != '/')
-			return err_set(b->err, EINVAL,
-				       "%s: mounts[%zu].destination: not an absolute path",
+		if (!from[i].destination[0])
+			return err_set(b->err, EINVAL, "%s: mounts[%zu].destination: empty",
 				       b->spec->doc.what, i);
 		m->destination = text(from[i].destination);
 		m->type = text(from[i].type);

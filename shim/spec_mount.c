@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "shim/spec.h"
+
+int spec_mount_make_absolute(struct spec *spec, struct spec_mount *mount)
+{
+	size_t size = strlen(mount->destination) + 2;
+	char *path;
+
+	if (mount->destination[0] == '/' || !mount->destination[0])
+		return 0;
+	path = json_doc_alloc(&spec->doc, size, 1);
+	if (!path)
+		return -ENOMEM;
+	snprintf(path, size, "/%s", mount->destination);
+	mount->destination = path;
+	return 0;
+}
 
 bool spec_mount_has(const struct spec_mount *mount, const char *option)
 {

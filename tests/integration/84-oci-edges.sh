@@ -91,7 +91,7 @@ bundle names 'cat /made/there/file; ls -d /made/dir/sub; stat -c "%n %a" /mode /
 	{destination: "/etc/dangling", type: "bind", source: "'"$work/file"'", options: ["bind", "ro"]},
 	{destination: "/etc/dangling-dir/sub", type: "bind", source: "'"$work/volume"'", options: ["bind"]},
 	{destination: "/mode", type: "tmpfs", source: "tmpfs"}, {destination: "/made-too", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"]},
-	{destination: "/given", type: "tmpfs", source: "tmpfs", options: ["mode=700"]}]
+	{destination: "given", type: "tmpfs", source: "tmpfs", options: ["mode=700"]}]
 	| .root.readonly = true | .linux.devices = [{path: "/subdir/device", type: "b", major: 10, minor: 229, fileMode: 24992, uid: 5},
 		{path: "/etc/null-device", type: "c", major: 1, minor: 3}, {path: "/zero-device", type: "c", major: 1, minor: 5}]'
 o run -b "$b" __.not

@@ -62,6 +62,22 @@ Test(spec, annotation_asks_for_an_init)
 	cr_assert(load_patched("{\"annotations\":{\"sbx.init\":\"1\"}}", &spec)->init);
 }
 
+/* The runtime-spec: a relative destination is one from "/" on, for all that look at it. */
+Test(spec, relative_destinations)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Spec *guest =
+		load_patched("{\"mounts\":[{\"destination\":\"tmp/x\",\"type\":\"tmpfs\"},"
+			     "{\"destination\":\"sys\",\"type\":\"none\",\"source\":\"/"
+			     "sys\",\"options\":[\"rbind\"]}]}",
+			     &spec);
+	const struct spec_mount *mounts = spec->config.mounts.items;
+
+	cr_assert_str_eq(mounts[0].destination, "/tmp/x");
+	cr_assert_str_eq(guest->mounts[0]->destination, "/tmp/x");
+	cr_assert_str_eq(guest->mounts[1]->type, "sysfs");
+}
+
 /* The runtime-spec: those that cannot be granted are no reason to fail. */
 Test(spec, unknown_capabilities_are_noted)
 {
