@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/opts.h"
+#include "shim/host_user.h"
 #include "shim/image_tool.h"
 
 #define SUBID_FILE_MAX (1u << 20)
@@ -71,21 +71,13 @@ static int find_range(const char *path, const char *user, uid_t uid, struct id_r
 	return r < 0 ? r : subid_find(text, user, uid, ret);
 }
 
-/*
- * getpwuid(3) would load modules of the C library, which a static program has not. Whom only a directory
- * service knows is believed: newuidmap(1) does not.
- */
+/* Whom only a directory service knows is believed: newuidmap(1) does not. */
 static const char *login_name(uid_t uid)
 {
-	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *pw = NULL;
-	const char *name;
+	const char *name = host_user_name(uid);
 
-	while (file && (pw = fgetpwent(file)) && pw->pw_uid != uid)
-		;
-	if (file)
-		fclose(file);
-	name = pw ? pw->pw_name : getenv("USER");
+	if (!name)
+		name = getenv("USER");
 	return name ? name : "";
 }
 

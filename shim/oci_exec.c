@@ -90,10 +90,8 @@ static int read_process(struct exec *exec, char **args, size_t n, struct err *er
 		r = spec_parse_process(exec->process, strlen(exec->process), &exec->spec, err);
 	if (r < 0)
 		return r;
+	/* Where a file says what the process is, --tty means nothing, as in runc. */
 	exec->terminal = exec->spec->process.terminal;
-	/* conmon says it twice; a terminal that only the flag wants is not the file's. */
-	if (exec->options.process.tty && !exec->terminal)
-		return err_set(err, EINVAL, "--tty: the file of --process wants no terminal");
 	return 0;
 }
 

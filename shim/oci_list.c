@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/host_user.h"
 #include "shim/oci_container.h"
 #include "shim/oci_store.h"
 
@@ -25,10 +26,27 @@ struct listing {
 	json_t *array; /* NULL: a table */
 };
 
+/* As runc has it: who made the state directory, by name where it has one. */
+static void format_owner(const struct oci *oci, const char *id, char *ret, size_t size)
+{
+	const char *name;
+	uid_t uid;
+
+	ret[0] = '\0';
+	if (oci_store_owner(oci->root, id, &uid) < 0)
+		return;
+	name = host_user_name(uid);
+	if (name)
+		snprintf(ret, size, "%s", name);
+	else
+		snprintf(ret, size, "#%u", uid);
+}
+
 static int list_one(const struct oci_record *record, void *data)
 {
 	_cleanup_oci_container_ struct oci_container container = {0};
 	struct listing *listing = data;
+	char owner[64];
 	json_t *state;
 
 	if (listing->options->quiet) {
@@ -38,13 +56,15 @@ static int list_one(const struct oci_record *record, void *data)
 	if (oci_container_open(listing->oci, record->id, &container, NULL) < 0)
 		return 0;
 	state = oci_record_state(&container.record, oci_container_status(&container));
+	format_owner(listing->oci, record->id, owner, sizeof(owner));
+	json_object_set_new(state, "owner", json_string(owner));
 	if (listing->array)
 		return json_array_append_new(listing->array, state);
 	if (state)
-		printf("%-24s %-11d %-11s %-32s %s\n", record->id,
+		printf("%-24s %-11d %-11s %-32s %-31s %s\n", record->id,
 		       (int)json_integer_value(json_object_get(state, "pid")),
 		       oci_container_status(&container), record->bundle,
-		       json_string_value(json_object_get(state, "created")));
+		       json_string_value(json_object_get(state, "created")), owner);
 	json_decref(state);
 	return 0;
 }
@@ -62,7 +82,8 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 	else if (strcmp(o.format, "table") != 0)
 		return err_set(err, EINVAL, "--format %.40s: neither table nor json", o.format);
 	else if (!o.quiet)
-		printf("%-24s %-11s %-11s %-32s %s\n", "ID", "PID", "STATUS", "BUNDLE", "CREATED");
+		printf("%-24s %-11s %-11s %-32s %-31s %s\n", "ID", "PID", "STATUS", "BUNDLE",
+		       "CREATED", "OWNER");
 	r = oci_store_for_each(oci->root, list_one, &listing, err);
 	if (listing.array && r == 0 && !o.quiet) {
 		json_dumpf(listing.array, stdout, JSON_COMPACT);

@@ -63,11 +63,15 @@ static bool array_has(const json_t *array, const char *text)
 	return false;
 }
 
-/* As runc since CVE-2022-29162: an inheritable one would reach whatever file wants it. */
+/*
+ * As runc since CVE-2022-29162: an inheritable one would reach whatever file wants it. Of those that are
+ * inheritable anyway an ambient one can be made, and is, by a spec that has such.
+ */
 static void add_caps(json_t *process, const struct opt_list *caps)
 {
-	static const char *const sets[] = {"bounding", "effective", "permitted"};
+	static const char *const sets[] = {"bounding", "effective", "permitted", "ambient"};
 	json_t *capabilities = json_object_get(process, "capabilities");
+	bool ambient = json_array_size(json_object_get(capabilities, "inheritable")) > 0;
 
 	if (!caps->n)
 		return;
@@ -75,7 +79,7 @@ static void add_caps(json_t *process, const struct opt_list *caps)
 		capabilities = json_object();
 		json_object_set_new(process, "capabilities", capabilities);
 	}
-	for (size_t s = 0; s < ARRAY_SIZE(sets); s++) {
+	for (size_t s = 0; s < ARRAY_SIZE(sets) - !ambient; s++) {
 		json_t *set = json_object_get(capabilities, sets[s]);
 
 		if (!json_is_array(set)) {

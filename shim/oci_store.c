@@ -112,26 +112,44 @@ void oci_store_remove(const char *root, const char *id)
 		io_remove_tree(rootfd, id);
 }
 
+static int is_id(const struct dirent *entry)
+{
+	return pod_id_is_valid(entry->d_name);
+}
+
+static int by_id(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 int oci_store_for_each(const char *root, oci_store_fn fn, void *data, struct err *err)
 {
-	DIR *dir = opendir(root);
-	int r = 0;
+	struct dirent **entries = NULL;
+	int n = scandir(root, &entries, is_id, by_id), r = 0;
 
-	if (!dir)
+	if (n < 0)
 		return errno == ENOENT ? 0 : err_set_errno(err, errno, "--root %s", root);
-	while (r >= 0) {
+	for (int i = 0; i < n; i++) {
 		_cleanup_oci_record_ struct oci_record record = {0};
-		struct dirent *entry = readdir(dir);
 
-		if (!entry)
-			break;
 		/* One that goes at this moment, or is not there yet, is none. */
-		if (pod_id_is_valid(entry->d_name) &&
-		    oci_store_read(root, entry->d_name, &record, NULL) == 0)
+		if (r >= 0 && oci_store_read(root, entries[i]->d_name, &record, NULL) == 0)
 			r = fn(&record, data);
+		free(entries[i]);
 	}
-	closedir(dir);
+	free(entries);
 	return r < 0 ? r : 0;
+}
+
+int oci_store_owner(const char *root, const char *id, uid_t *ret)
+{
+	_cleanup_close_ int dirfd = pod_id_is_valid(id) ? open_container(root, id) : -ENOENT;
+	struct stat st;
+
+	if (dirfd < 0 || fstat(dirfd, &st) < 0)
+		return dirfd < 0 ? dirfd : -errno;
+	*ret = st.st_uid;
+	return 0;
 }
 
 int oci_pid_started(pid_t pid, uint64_t *ret)

@@ -23,9 +23,12 @@ int oci_store_write(const char *root, const struct oci_record *record, struct er
 int oci_store_read(const char *root, const char *id, struct oci_record *ret, struct err *err);
 void oci_store_remove(const char *root, const char *id);
 
-/* Calls fn for every container that has a record; a negative return ends the walk. */
+/* Calls fn for every container that has a record, in the order of their ids; a negative return ends the walk. */
 typedef int (*oci_store_fn)(const struct oci_record *record, void *data);
 int oci_store_for_each(const char *root, oci_store_fn fn, void *data, struct err *err);
+
+/* Who made the container, by its directory; -ENOENT. */
+int oci_store_owner(const char *root, const char *id, uid_t *ret);
 
 /* When the process was started, as its record has it; -ESRCH. */
 int oci_pid_started(pid_t pid, uint64_t *ret);

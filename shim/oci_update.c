@@ -8,12 +8,13 @@
 #include "any.pb-c.h"
 #include "common/io.h"
 #include "shim/oci_container.h"
+#include "shim/oci_log.h"
 #include "shim/oci_resources.h"
 #include "shim/spec.h"
 
 struct update_options {
 	struct oci_resource_options resources;
-	const char *file;
+	const char *file, *kernel_memory, *kernel_memory_tcp;
 };
 
 #define OPT(name, field, what, text)                                                               \
@@ -34,6 +35,10 @@ static const struct opt rows[] = {
 	OPT("memory", memory, "SIZE", "memory limit"),
 	OPT("memory-swap", memory_swap, "SIZE", "memory and swap together"),
 	OPT("memory-reservation", memory_reservation, "SIZE", "memory that is kept for it"),
+	CLI_OPT(update_options, 0, "kernel-memory", STRING, kernel_memory, "SIZE",
+		"without meaning in cgroup v2"),
+	CLI_OPT(update_options, 0, "kernel-memory-tcp", STRING, kernel_memory_tcp, "SIZE",
+		"without meaning in cgroup v2"),
 	OPT("pids-limit", pids_limit, "N", "how many processes"),
 };
 
@@ -60,6 +65,19 @@ static int read_resources(const struct update_options *o, char **ret, struct err
 	return *ret ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* Whether there is more to do: runc takes them too, and says that they are obsolete. */
+static bool pass_over_kernel_memory(const struct oci *oci, const struct update_options *o)
+{
+	static const struct oci_resource_options none;
+
+	if (!o->kernel_memory && !o->kernel_memory_tcp)
+		return true;
+	oci_log_warning(oci,
+			"--kernel-memory and --kernel-memory-tcp do not exist in cgroup v2, and "
+			"are passed over");
+	return o->file || memcmp(&o->resources, &none, sizeof(none)) != 0;
+}
+
 static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 {
 	char type[] = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
@@ -72,9 +90,10 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 
 	if (r == 0)
 		r = oci_container_open_running(oci, argv[first], &container, err);
-	if (r == 0)
-		r = read_resources(&o, &text, err);
-	if (r < 0 || !text)
+	if (r < 0 || !pass_over_kernel_memory(oci, &o))
+		return r;
+	r = read_resources(&o, &text, err);
+	if (r < 0)
 		return r;
 	any.type_url = type;
 	any.value.data = (uint8_t *)text;

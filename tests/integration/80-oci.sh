@@ -121,6 +121,9 @@ b
 1000"'
 o exec --cap CAP_SYS_ADMIN c1 grep CapEff /proc/self/status
 check "exec --cap" 'out_has "$(printf %x $((1 << 21 | 1 << 29 | 1 << 10 | 1 << 5)))"'
+jq '.process | .args = ["sh", "-c", "test -t 0 || echo none"]' "$b/config.json" >"$work/process"
+o exec --tty --process "$work/process" c1
+check "exec --tty with a file that wants none" '[ $status = 0 ] && out_is none'
 o exec c1 /no/such/program
 check "exec of nothing is 255" '[ $status = 255 ]'
 jq '.process | .args = ["sh", "-c", "sleep 0.5; exit 9"]' "$b/config.json" >"$work/process"
@@ -137,7 +140,13 @@ check "a process that names no capabilities has the container's" '[ $status = 0 
 o ps -f json c1
 check "ps" 'jq -e "length >= 1" "$work/out" >/dev/null'
 o list -f json
-check "list" 'jq -e ".[0].id == \"c1\" and .[0].status == \"running\"" "$work/out" >/dev/null'
+check "list" 'jq -e ".[0].id == \"c1\" and .[0].status == \"running\" and .[0].owner == \"root\"" "$work/out" >/dev/null'
+o list
+check "list, as a table" 'grep -qE "^ID +PID +STATUS +BUNDLE +CREATED +OWNER$" "$work/out" && grep -qE "^c1 .* running .* root$" "$work/out"'
+timeout 100 "$oci" -root "$root" list -format json >"$work/out"
+check "options with one dash" 'jq -e ".[0].id == \"c1\"" "$work/out" >/dev/null'
+o kill c1 0
+check "kill 0 asks whether it runs" '[ $status = 0 ] && state_is c1 running'
 o pause c1
 check "pause" '[ $status = 0 ] && state_is c1 paused'
 o exec c1 true
@@ -161,6 +170,8 @@ o update --pids-limit 77 --memory 64m c1
 o exec c1 sh -c 'cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max'
 check "update" 'out_is "77
 67108864"'
+o --log "$work/log" update --kernel-memory 50M c1
+check "update of what cgroup v2 has not" '[ $status = 0 ] && grep -q "level=warning.*--kernel-memory" "$work/log"'
 o events --stats c1
 check "events --stats" 'jq -e ".type == \"stats\" and .data.memory.usage.limit == 67108864 and .data.pids.current > 0" "$work/out" >/dev/null'
 o kill c1 TERM
@@ -168,6 +179,10 @@ check "kill" '[ $status = 0 ] && wait_for "state_is c1 stopped" && grep -q caugh
 check "the stand-in ends with the container's code" 'wait_for "[ -s $work/c1.exit ]" && [ "$(cat "$work/c1.exit")" = 3 ]'
 o kill c1 TERM
 check "kill of what is stopped" '[ $status = 1 ] && err_has "not running"'
+o kill c1 0
+check "kill 0 too" '[ $status = 1 ] && err_has "container not running"'
+o kill --all c1 KILL
+check "but not kill --all" '[ $status = 0 ]'
 o delete c1
 check "delete" '[ $status = 0 ] && [ ! -e /sys/fs/cgroup/sbx-oci-test/life ] && ! remains'
 

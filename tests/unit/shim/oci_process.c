@@ -79,6 +79,22 @@ Test(oci_process, caps)
 	       "\"permitted\":[\"CAP_KILL\",\"CAP_CHOWN\"]}");
 }
 
+/* Ambient, too, where the spec has inheritable ones. */
+Test(oci_process, caps_of_a_spec_with_inheritable_ones)
+{
+	static const char text[] =
+		"{\"process\":{\"capabilities\":{\"inheritable\":[\"CAP_SYSLOG\"],"
+		"\"ambient\":[\"CAP_CHOWN\"]}}}";
+	const struct oci_process_options o = {.caps = {.items = {"CAP_SYSLOG"}, .n = 1}};
+	char *args[] = {(char *)(uintptr_t) "sh"};
+	_cleanup_free_ char *built = NULL;
+
+	cr_assert_eq(oci_process_build(text, strlen(text), &o, args, 1, &built, &err), 0);
+	cr_assert(strstr(built, "\"inheritable\":[\"CAP_SYSLOG\"]"), "%s", built);
+	cr_assert(strstr(built, "\"ambient\":[\"CAP_CHOWN\",\"CAP_SYSLOG\"]"), "%s", built);
+	cr_assert(strstr(built, "\"permitted\":[\"CAP_SYSLOG\"]"), "%s", built);
+}
+
 Test(oci_process, wrong_ones)
 {
 	cr_assert_null(build(&(struct oci_process_options){.env = {.items = {"X"}, .n = 1}}));
