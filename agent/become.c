@@ -71,6 +71,17 @@ static int open_ptmx(int root_fd)
 	return TAKE_FD(path_fd);
 }
 
+/* A failure is no harm. */
+static void clear_onlcr(int tty)
+{
+	struct termios mode;
+
+	if (tcgetattr(tty, &mode) < 0)
+		return;
+	mode.c_oflag &= ~(tcflag_t)ONLCR;
+	tcsetattr(tty, TCSANOW, &mode);
+}
+
 int child_open_terminal(const struct child_args *args, int root_fd, struct err *err)
 {
 	struct winsize size = {.ws_row = args->process->rows, .ws_col = args->process->columns};
@@ -89,6 +100,8 @@ int child_open_terminal(const struct child_args *args, int root_fd, struct err *
 		return err_set_errno(err, errno, "terminal: opening");
 	if (size.ws_row || size.ws_col)
 		ioctl(master, TIOCSWINSZ, &size);
+	if (args->clear_onlcr)
+		clear_onlcr(slave);
 	r = report_send(args->report_fd, &report, master);
 	if (r < 0) {
 		close(slave);

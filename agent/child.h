@@ -8,6 +8,7 @@
 #ifndef AGENT_CHILD_H
 #define AGENT_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,8 +31,9 @@ struct child_args {
 	const struct seccomp *seccomp;
 	int personality; /* tune.h */
 	int cgroup_fd;
-	int report_fd; /* the child's end */
-	int stdio[3];  /* -1: the container's /dev/null; unused with a terminal */
+	int report_fd;    /* the child's end */
+	int stdio[3];     /* -1: the container's /dev/null; unused with a terminal */
+	bool clear_onlcr; /* of the terminal */
 	int64_t root_uid,
 		root_gid; /* the container's root, as the agent sees it; -1: it has none */
 };

@@ -227,6 +227,7 @@ int process_create(struct container *container, const char *exec_id, struct chil
 		       args->stdio, &process->stdio, err);
 	if (r < 0)
 		return r;
+	args->clear_onlcr = streams && streams->clear_onlcr;
 	r = spawn(process, args, err);
 	for (int i = 0; i < 3; i++)
 		close_fd(&args->stdio[i]);

@@ -69,7 +69,7 @@ struct process {
 };
 
 /*
- * Starts the helper and opens the streams. args is complete but for report_fd and stdio. on_created
+ * Starts the helper and opens the streams. args is complete but for report_fd, stdio and clear_onlcr. on_created
  * follows, never from within.
  */
 int process_create(struct container *container, const char *exec_id, struct child_args *args,

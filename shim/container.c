@@ -147,6 +147,7 @@ static int open_parts(struct container *container, const Task__CreateTaskRequest
 {
 	const struct stdio_request uris = {
 		.terminal = req->terminal,
+		.clear_onlcr = req->clear_onlcr,
 		.in = req->stdin,
 		.out = req->stdout,
 		.err = req->stderr,

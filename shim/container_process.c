@@ -157,6 +157,7 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 {
 	const struct stdio_request uris = {
 		.terminal = req->terminal,
+		.clear_onlcr = req->clear_onlcr,
 		.in = req->stdin,
 		.out = req->stdout,
 		.err = req->stderr,

@@ -240,8 +240,9 @@ int process_init(struct process *process, struct container *container, const cha
 	*process = (struct process){
 		.container = container,
 		.exec_id = strdup(exec_id),
-		.uris = {uris->terminal, strdup(uris->in), strdup(uris->out), strdup(uris->err),
-			 container->id, container->shim->pod->namespace, container->shim->own_pod},
+		.uris = {uris->terminal, uris->clear_onlcr, strdup(uris->in), strdup(uris->out),
+			 strdup(uris->err), container->id, container->shim->pod->namespace,
+			 container->shim->own_pod},
 	};
 	list_init(&process->link);
 	list_init(&process->waiters);

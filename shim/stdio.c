@@ -42,7 +42,7 @@ struct stream {
 struct stdio {
 	struct loop *loop;
 	struct stream streams[N_STREAMS];
-	bool terminal, own_files;
+	bool terminal, clear_onlcr, own_files;
 	int keep_fifo; /* a fifo's write end: no end of input until the client says so */
 	bool in_is_fifo;
 	struct binary_log *binary; /* the program that takes the output; NULL: none */
@@ -270,6 +270,7 @@ int stdio_create(struct loop *loop, struct rpc_call *call, const struct stdio_re
 		return err_set(err, ENOMEM, "out of memory");
 	stdio->loop = loop;
 	stdio->terminal = request->terminal;
+	stdio->clear_onlcr = request->clear_onlcr;
 	stdio->own_files = request->own_files;
 	stdio->drained = drained;
 	stdio->data = data;
@@ -335,6 +336,7 @@ int stdio_expect(struct stdio *stdio, struct stream_hub *hub, Agent__Streams *re
 {
 	int r = expect(stdio, STREAM_OUT, hub, &ret->stdout);
 
+	ret->clear_onlcr = stdio->clear_onlcr;
 	if (r == 0 && !stdio->terminal)
 		r = expect(stdio, STREAM_IN, hub, &ret->stdin);
 	if (r == 0)

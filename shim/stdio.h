@@ -19,7 +19,7 @@ struct stream_hub;
 
 /* As in Create and Exec; see proto/task.proto. Empty: /dev/null. */
 struct stdio_request {
-	bool terminal;
+	bool terminal, clear_onlcr;
 	const char *in, *out, *err;
 	const char *id, *namespace; /* of the container, for a program that takes its output */
 	bool own_files;             /* files are sbx's own, and bounded: log_file.h */

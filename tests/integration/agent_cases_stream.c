@@ -133,6 +133,23 @@ static bool case_terminal(void)
 	return true;
 }
 
+/* As who writes them into a file wants it. */
+static bool case_terminal_newlines(void)
+{
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	spec_init(&spec, "c1", "echo a; stty -a | grep -o -- -onlcr; echo b");
+	spec.process.terminal = true;
+	spec.streams.clear_onlcr = true;
+	if (run(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	if (strcmp(text(result.out), "a\n-onlcr\nb\n") != 0)
+		return no("\"%s\"", text(result.out));
+	return true;
+}
+
 static bool stream_ended(void *data)
 {
 	return ((struct stream *)data)->ended;
@@ -188,6 +205,7 @@ const struct agent_case agent_cases_stream[] = {
 	{"bulk", case_bulk},
 	{"nothing lost", case_nothing_lost},
 	{"terminal", case_terminal},
+	{"a terminal's newlines", case_terminal_newlines},
 	{"forward", case_forward},
 	{NULL, NULL},
 };

@@ -65,6 +65,7 @@ static void turn(void)
 static void make(bool terminal)
 {
 	const struct stdio_request request = {.terminal = terminal,
+					      .clear_onlcr = terminal,
 					      .in = in_path,
 					      .out = out_path,
 					      .err = terminal ? "" : err_path};
@@ -106,6 +107,7 @@ Test(stdio, three_streams)
 	char byte;
 
 	make(false);
+	cr_assert_not(ids.clear_onlcr);
 	cr_assert(ids.stdin && ids.stdout && ids.stderr);
 	guest_out = dial(ids.stdout);
 	guest_in = dial(ids.stdin);
@@ -154,6 +156,7 @@ Test(stdio, a_terminal_is_one_connection)
 	int guest;
 
 	make(true);
+	cr_assert(ids.clear_onlcr);
 	cr_assert(!ids.stdin && ids.stdout && !ids.stderr);
 	guest = dial(ids.stdout);
 	out = open(out_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
