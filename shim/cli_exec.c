@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "common/io.h"
 #include "shim/cli.h"
@@ -123,9 +124,16 @@ static int attend(struct cli_shim *shim, const char *id, const char *exec_id,
 {
 	_cleanup_(session_destroy_p) struct session *session = NULL;
 	Task__StartRequest start = TASK__START_REQUEST__INIT;
+	const struct session_options options = {
+		.id = id,
+		.exec_id = exec_id,
+		.interactive = o->interactive,
+		.tty = o->tty,
+		.terminal = STDIN_FILENO,
+	};
 	struct session_streams streams;
 	struct err start_err = ERR_INIT;
-	int r = session_create(shim, id, exec_id, o->interactive, o->tty, &session, &streams, err);
+	int r = session_create(shim, &options, &session, &streams, err);
 
 	if (r == 0)
 		r = register_exec(shim, id, exec_id, o->tty, process, &streams, err);

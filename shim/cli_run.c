@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/loop.h"
 #include "shim/cli.h"
@@ -84,9 +85,15 @@ static int attend(struct run *run, struct cli_shim *shim, uint32_t *ret_status,
 		  struct err *start_err, struct err *err)
 {
 	_cleanup_(session_destroy_p) struct session *session = NULL;
+	const struct session_options options = {
+		.id = run->id,
+		.exec_id = "",
+		.interactive = run->options.interactive,
+		.tty = run->options.tty,
+		.terminal = STDIN_FILENO,
+	};
 	struct session_streams streams;
-	int r = session_create(shim, run->id, "", run->options.interactive, run->options.tty,
-			       &session, &streams, err);
+	int r = session_create(shim, &options, &session, &streams, err);
 
 	if (r == 0)
 		r = create(run, shim, &streams, err);

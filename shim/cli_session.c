@@ -42,6 +42,7 @@ struct session {
 	struct cli_shim *shim;
 	const char *id, *exec_id;
 	bool tty, started, exited;
+	int terminal;
 	struct channel channels[N_CHANNELS];
 	int far[N_CHANNELS];
 	struct session_streams streams;
@@ -85,7 +86,8 @@ static void on_relay_end(struct relay *relay, int why, void *data)
 	struct channel *channel = data;
 	struct session *session = channel->session;
 
-	/* A terminal's input does not end with ours: the socket is also the way out. */
+	/* A terminal's input does not end with ours: there is no end to be told, and the socket is also
+	 * the way out. */
 	if (session->tty && channel == &session->channels[IN]) {
 		relay_destroy(TAKE_PTR(channel->relay));
 		channel->ended = true;
@@ -156,8 +158,7 @@ static void resize(struct session *session)
 {
 	Task__ResizePtyRequest request = TASK__RESIZE_PTY_REQUEST__INIT;
 
-	if (!session->tty || !session->started ||
-	    terminal_size(STDIN_FILENO, &request.height, &request.width) < 0)
+	if (!session->tty || terminal_size(session->terminal, &request.height, &request.width) < 0)
 		return;
 	request.id = (char *)session->id;
 	request.exec_id = (char *)session->exec_id;
@@ -166,7 +167,10 @@ static void resize(struct session *session)
 
 static void on_winch(struct source *source, uint32_t events, void *data)
 {
-	resize(data);
+	struct session *session = data;
+
+	if (session->started)
+		resize(session);
 }
 
 static int watch_signals(struct session *session)
@@ -203,7 +207,7 @@ static int make_pipe(struct session *session, unsigned which, const char **ret_u
 	return 0;
 }
 
-static int make_terminal(struct session *session, bool interactive)
+static int make_terminal(struct session *session, const struct session_options *options)
 {
 	struct channel *channels = session->channels;
 	int pair[2], r = 0;
@@ -212,23 +216,23 @@ static int make_terminal(struct session *session, bool interactive)
 		return -errno;
 	channels[OUT].near = pair[0];
 	session->streams.out = add_far(session, pair[1]);
-	if (interactive) {
+	if (options->interactive) {
 		channels[IN].near = fcntl(pair[0], F_DUPFD_CLOEXEC, 3);
 		session->streams.in = session->streams.out;
 		if (channels[IN].near < 0)
 			return -errno;
-		r = terminal_make_raw(STDIN_FILENO);
+		r = terminal_make_raw(session->terminal, options->onlcr);
 	}
 	return r;
 }
 
-static int make_streams(struct session *session, bool interactive)
+static int make_streams(struct session *session, const struct session_options *options)
 {
 	int r = 0;
 
 	if (session->tty)
-		return make_terminal(session, interactive);
-	if (interactive)
+		return make_terminal(session, options);
+	if (options->interactive)
 		r = make_pipe(session, IN, &session->streams.in);
 	if (r == 0)
 		r = make_pipe(session, OUT, &session->streams.out);
@@ -239,22 +243,22 @@ static int make_streams(struct session *session, bool interactive)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-int session_create(struct cli_shim *shim, const char *id, const char *exec_id, bool interactive,
-		   bool tty, struct session **ret, struct session_streams *ret_streams,
-		   struct err *err)
+int session_create(struct cli_shim *shim, const struct session_options *options,
+		   struct session **ret, struct session_streams *ret_streams, struct err *err)
 {
 	_cleanup_(session_destroy_p) struct session *session = NULL;
 	int r;
 
-	if (tty && interactive && !isatty(STDIN_FILENO))
+	if (options->tty && options->interactive && !isatty(options->terminal))
 		return err_set(err, ENOTTY, "-t: standard input is not a terminal; leave -t out");
 	session = calloc(1, sizeof(*session));
 	if (!session)
 		return err_set(err, ENOMEM, "out of memory");
 	session->shim = shim;
-	session->id = id;
-	session->exec_id = exec_id;
-	session->tty = tty;
+	session->id = options->id;
+	session->exec_id = options->exec_id;
+	session->tty = options->tty;
+	session->terminal = options->terminal;
 	session->streams = (struct session_streams){.in = "", .out = "", .err = ""};
 	for (unsigned i = 0; i < N_CHANNELS; i++) {
 		session->channels[i] = (struct channel){.session = session, .own = -1, .near = -1};
@@ -263,7 +267,7 @@ int session_create(struct cli_shim *shim, const char *id, const char *exec_id, b
 	sigprocmask(SIG_SETMASK, NULL, &session->mask);
 	r = watch_signals(session);
 	if (r == 0)
-		r = make_streams(session, interactive);
+		r = make_streams(session, options);
 	if (r < 0)
 		return err_set_errno(err, -r, "cannot make the streams");
 	*ret_streams = session->streams;
@@ -299,6 +303,9 @@ int session_attach(struct session *session, struct err *err)
 		else
 			session->channels[i].ended = true;
 	}
+	/* A container's own process waits for its start with the terminal made: it finds the right size. */
+	if (r == 0 && !session->exec_id[0])
+		resize(session);
 	return r < 0 ? err_set_errno(err, -r, "cannot relay the streams") : 0;
 }
 

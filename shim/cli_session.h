@@ -22,13 +22,20 @@ struct session_streams {
 	const char *in, *out, *err;
 };
 
+/* All borrowed, as long as the session is there. */
+struct session_options {
+	const char *id, *exec_id;
+	bool interactive, tty;
+	int terminal; /* with tty: ours, whose size the program's follows; interactive: which turns raw */
+	bool onlcr; /* and writes CR LF for LF nevertheless, as the program's does not (task.proto) */
+};
+
 /*
  * Makes the streams' far ends; the terminal turns raw. Until session_started() a signal ends this
- * process, and with it what was not started yet. id and exec_id are borrowed.
+ * process, and with it what was not started yet.
  */
-int session_create(struct cli_shim *shim, const char *id, const char *exec_id, bool interactive,
-		   bool tty, struct session **ret, struct session_streams *ret_streams,
-		   struct err *err);
+int session_create(struct cli_shim *shim, const struct session_options *options,
+		   struct session **ret, struct session_streams *ret_streams, struct err *err);
 /* Gives the terminal back. */
 void session_destroy(struct session *session);
 DEFINE_CLEANUP(struct session, session_destroy)

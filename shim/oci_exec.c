@@ -21,6 +21,7 @@
 #include "shim/oci_standin.h"
 #include "shim/oci_stdio.h"
 #include "shim/spec.h"
+#include "shim/terminal.h"
 
 struct exec_options {
 	struct oci_process_options process;
@@ -63,7 +64,20 @@ struct exec {
 	char *process;     /* JSON text */
 	struct spec *spec; /* the same, parsed */
 	bool terminal;
+	int own_terminal; /* ours, of one in the foreground; -1: there is none */
 };
+
+/* Whose size the process's terminal begins with. */
+static void find_terminal(struct exec *exec)
+{
+	struct oci_process_options *o = &exec->options.process;
+
+	if (exec->options.detach)
+		return;
+	exec->own_terminal = terminal_find();
+	if (exec->own_terminal >= 0 && o->tty)
+		terminal_size(exec->own_terminal, &o->rows, &o->columns);
+}
 
 static int read_process(struct exec *exec, char **args, size_t n, struct err *err)
 {
@@ -109,8 +123,8 @@ static int check(const struct exec *exec, struct err *err)
 		return oci_stdio_check(exec->terminal, o->console_socket, err);
 	if (o->console_socket)
 		return err_set(err, EINVAL, "--console-socket is for --detach");
-	if (exec->terminal && !isatty(STDIN_FILENO))
-		return err_set(err, ENOTTY, "--tty: standard input is not a terminal");
+	if (exec->terminal && exec->own_terminal < 0)
+		return err_set(err, ENOTTY, "--tty: there is no terminal here");
 	return 0;
 }
 
@@ -126,6 +140,8 @@ static int add(struct exec *exec, const struct session_streams *streams, struct 
 	request.id = (char *)(uintptr_t)exec->container.record.id;
 	request.exec_id = exec->exec_id;
 	request.terminal = exec->terminal;
+	/* In the foreground our own terminal does that, if it is one that is written to. */
+	request.clear_onlcr = exec->terminal && !exec->options.detach;
 	request.stdin = (char *)(uintptr_t)streams->in;
 	request.stdout = (char *)(uintptr_t)streams->out;
 	request.stderr = (char *)(uintptr_t)streams->err;
@@ -207,10 +223,17 @@ static int run_detached(struct exec *exec, struct err *err)
 static int run_attended(struct exec *exec, struct err *err)
 {
 	_cleanup_(session_destroy_p) struct session *session = NULL;
+	const struct session_options options = {
+		.id = exec->container.record.id,
+		.exec_id = exec->exec_id,
+		.interactive = true,
+		.tty = exec->terminal,
+		.terminal = exec->own_terminal,
+		.onlcr = true,
+	};
 	struct session_streams streams;
 	uint32_t status = 0;
-	int r = session_create(&exec->container.shim, exec->container.record.id, exec->exec_id,
-			       true, exec->terminal, &session, &streams, err);
+	int r = session_create(&exec->container.shim, &options, &session, &streams, err);
 
 	if (r == 0)
 		r = add(exec, &streams, err);
@@ -231,12 +254,14 @@ static int run_attended(struct exec *exec, struct err *err)
 
 static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 {
-	struct exec exec = {.oci = oci};
+	struct exec exec = {.oci = oci, .own_terminal = -1};
 	uint64_t random;
 	int first, r = oci_parse(&oci_exec_verb, argc, argv, &exec.options, 1, -1, &first, err);
 
 	if (r == 0)
 		r = oci_container_open_running(oci, argv[first], &exec.container, err);
+	if (r == 0)
+		find_terminal(&exec);
 	if (r == 0)
 		r = read_process(&exec, argv + first + 1, (size_t)(argc - first - 1), err);
 	if (r == 0)
@@ -249,6 +274,7 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 	}
 	spec_free(exec.spec);
 	free(exec.process);
+	close_fd(&exec.own_terminal);
 	oci_container_close(&exec.container);
 	return r;
 }

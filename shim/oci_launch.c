@@ -127,6 +127,7 @@ static int make(struct oci_launch *launch, const struct session_streams *streams
 	request.stdout = (char *)(uintptr_t)streams->out;
 	request.stderr = (char *)(uintptr_t)streams->err;
 	request.stand_in = (uint32_t)launch->record.pid;
+	request.clear_onlcr = launch->onlcr;
 	r = cli_task(&launch->shim, "Create", &request.base, streams->fds, streams->n_fds, NULL,
 		     err);
 	launch->made = r == 0;

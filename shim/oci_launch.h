@@ -43,6 +43,7 @@ struct oci_launch {
 	char pod[POD_ID_MAX + 1];
 	struct cli_shim shim;
 	int lock_fd;       /* while it is being created; -1: not */
+	bool onlcr;        /* newlines of its terminal are for ours to make CR LF of */
 	bool stored, made; /* what there is to undo */
 };
 

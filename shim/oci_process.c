@@ -127,6 +127,10 @@ static int change(json_t *process, const struct oci_process_options *o, char *co
 	json_object_set_new(process, "args", array);
 	json_object_set_new(process, "terminal", json_boolean(o->tty));
 	json_object_del(process, "consoleSize");
+	if (o->tty && o->rows && o->columns)
+		json_object_set_new(process, "consoleSize",
+				    json_pack("{s:I,s:I}", "height", (json_int_t)o->rows, "width",
+					      (json_int_t)o->columns));
 	if (o->cwd)
 		json_object_set_new(process, "cwd", json_string(o->cwd));
 	if (o->no_new_privs)

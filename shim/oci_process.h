@@ -14,6 +14,7 @@ struct oci_process_options {
 	struct opt_list env, caps, groups;
 	const char *user, *cwd, *apparmor, *label;
 	bool tty, no_new_privs;
+	uint32_t rows, columns; /* of the terminal; 0: not known */
 };
 
 /*

@@ -4,11 +4,11 @@
  * exit code is the program's, and nothing is left; with --detach it is what create and start would do.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "shim/cli_session.h"
 #include "shim/oci_launch.h"
 #include "shim/oci_stdio.h"
+#include "shim/terminal.h"
 
 static const struct opt rows[] = {
 	OCI_LAUNCH_ROWS(oci_launch_options),
@@ -42,14 +42,25 @@ static int run_detached(struct oci_launch *launch, struct err *err)
 /* A program that cannot be executed is an error here, as it is runc's. */
 static int attend(struct oci_launch *launch, uint32_t *ret_status, struct err *err)
 {
+	_cleanup_close_ int terminal = -1;
 	_cleanup_(session_destroy_p) struct session *session = NULL;
-	bool terminal = oci_launch_wants_terminal(launch);
+	struct session_options options = {
+		.id = launch->id,
+		.exec_id = "",
+		.interactive = true,
+		.tty = oci_launch_wants_terminal(launch),
+		.onlcr = true,
+	};
 	struct session_streams streams;
 	int r;
 
-	if (terminal && !isatty(STDIN_FILENO))
-		return err_set(err, ENOTTY, "process.terminal: standard input is not a terminal");
-	r = session_create(&launch->shim, launch->id, "", true, terminal, &session, &streams, err);
+	if (options.tty) {
+		options.terminal = terminal = terminal_find();
+		if (terminal < 0)
+			return err_set(err, ENOTTY, "process.terminal: there is no terminal here");
+		launch->onlcr = true;
+	}
+	r = session_create(&launch->shim, &options, &session, &streams, err);
 	if (r == 0)
 		r = oci_launch_create(launch, &streams, -1, err);
 	if (r == 0)

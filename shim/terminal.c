@@ -2,9 +2,13 @@
 #include "shim/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
 
 /* There is one terminal; exit(3) calls back without an argument. */
 static struct {
@@ -20,7 +24,22 @@ void terminal_restore(void)
 	raw.fd = -1;
 }
 
-int terminal_make_raw(int fd)
+int terminal_find(void)
+{
+	static const int streams[] = {STDERR_FILENO, STDOUT_FILENO, STDIN_FILENO};
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
+		if (!isatty(streams[i]))
+			continue;
+		fd = fcntl(streams[i], F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? -errno : fd;
+	}
+	fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? -ENOTTY : fd;
+}
+
+int terminal_make_raw(int fd, bool process_output)
 {
 	struct termios mode;
 
@@ -28,6 +47,8 @@ int terminal_make_raw(int fd)
 		return -errno;
 	mode = raw.saved;
 	cfmakeraw(&mode);
+	if (process_output)
+		mode.c_oflag |= OPOST;
 	/* Registered before the change, so that no exit can come between. */
 	if (atexit(terminal_restore) != 0)
 		return -ENOMEM;

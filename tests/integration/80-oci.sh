@@ -245,6 +245,29 @@ cp "$work/t1" "$work/out"
 check "a terminal" 'out_has /dev/pts/ && out_has "33 99" && state_is t1 stopped'
 o delete t1
 
+# In the foreground it is the caller's, whichever of the streams that is, or none of them.
+bundle front 'stty size; stty -a | grep -o -- -onlcr; read x; echo "got $x"; exit 2' '.process.terminal = true'
+setsid -w timeout 100 "$oci" --root "$root" run -b "$b" t2 >"$work/out" 2>"$work/err" </dev/null
+status=$?
+check "a terminal in the foreground wants one of ours" '[ $status = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] && err_has "no terminal here" && ! remains'
+on_terminal() { # COMMAND...: in a shell of its own on a terminal of 33 rows
+	timeout 100 script -qec "stty rows 33 cols 99 </dev/tty; $*" "$work/typescript" >"$work/terminal" </dev/null
+	status=$?
+}
+on_terminal "echo word | $oci --root $root run -b $b t2 >$work/out 2>$work/err"
+check "the controlling one will do, with streams that are none" '[ $status = 2 ] && out_has "33 99" && out_has "got word"'
+check "what goes into a file has newlines alone" 'out_has -onlcr && ! grep -q "$(printf "\r")" "$work/out"'
+on_terminal "echo word | $oci --root $root run -b $b t2; stty -a </dev/tty >$work/after"
+check "what goes to a terminal has its carriage returns" 'grep -q "got word$(printf "\r")" "$work/terminal"'
+check "which is given back as it was" 'grep -q "[^-]icanon" "$work/after" && grep -q "[^-]opost" "$work/after" && grep -q "[^-]onlcr" "$work/after"'
+bundle behind 'exec sleep 1000'
+o run -d -b "$b" t3
+on_terminal "$oci --root $root exec -t t3 sh -c \"stty size; tty; echo end\" </dev/null >$work/out 2>$work/err"
+check "exec -t too" '[ $status = 0 ] && out_is "33 99
+/dev/pts/0
+end"'
+o delete --force t3
+
 # Its end in other ways.
 bundle long 'exec sleep 1000'
 created c2

@@ -58,6 +58,13 @@ Test(oci_process, env_and_cwd)
 	expect(&o, "terminal", "true");
 }
 
+Test(oci_process, size_of_the_terminal)
+{
+	const struct oci_process_options o = {.tty = true, .rows = 25, .columns = 80};
+
+	expect(&o, "consoleSize", "{\"height\":25,\"width\":80}");
+}
+
 Test(oci_process, user)
 {
 	expect(&(struct oci_process_options){.user = "7"}, "user",
