@@ -18,6 +18,7 @@
 #include "shim/host_cgroup.h"
 #include "shim/oci_container.h"
 #include "shim/oci_process.h"
+#include "shim/oci_socket.h"
 #include "shim/oci_standin.h"
 #include "shim/oci_stdio.h"
 #include "shim/spec.h"
@@ -25,7 +26,7 @@
 
 struct exec_options {
 	struct oci_process_options process;
-	const char *process_file, *pid_file, *console_socket, *cgroup;
+	const char *process_file, *pid_file, *pidfd_socket, *console_socket, *cgroup;
 	uint64_t preserve_fds;
 	bool detach, ignore_paused, no_subreaper;
 };
@@ -43,6 +44,8 @@ static const struct opt rows[] = {
 	OPT(0, "cwd", STRING, process.cwd, "DIR", "start in this directory"),
 	OPT(0, "no-new-privs", FLAG, process.no_new_privs, NULL, "set no_new_privs"),
 	OPT(0, "pid-file", STRING, pid_file, "FILE", "write the stand-in's pid there"),
+	OPT(0, "pidfd-socket", STRING, pidfd_socket, "SOCKET",
+	    "where a pidfd of the stand-in goes"),
 	OPT(0, "console-socket", STRING, console_socket, "SOCKET",
 	    "where the terminal's master goes"),
 	OPT(0, "preserve-fds", UINT, preserve_fds, "N", "none can cross into a VM"),
@@ -209,6 +212,8 @@ static int run_detached(struct exec *exec, struct err *err)
 	if (r == 0)
 		r = enter_cgroup(exec, child.pid, err);
 	if (r == 0)
+		r = oci_socket_send_pidfd(o->pidfd_socket, child.pid, err);
+	if (r == 0)
 		r = oci_write_pid_file(o->pid_file, child.pid, err);
 	if (r == 0)
 		r = standin_go(&child, err);
@@ -239,7 +244,9 @@ static int run_attended(struct exec *exec, struct err *err)
 		r = add(exec, &streams, err);
 	if (r < 0)
 		return r;
-	r = oci_write_pid_file(exec->options.pid_file, getpid(), err);
+	r = oci_socket_send_pidfd(exec->options.pidfd_socket, getpid(), err);
+	if (r == 0)
+		r = oci_write_pid_file(exec->options.pid_file, getpid(), err);
 	if (r == 0)
 		r = session_attach(session, err);
 	if (r == 0)

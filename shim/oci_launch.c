@@ -2,7 +2,7 @@
 /*
  * Theory of Operation: all that can be judged without a VM is judged first: the spec, which the shim will
  * read and judge again, and the options. Then the id is taken, by a directory that only one can make, and
- * its record says which pod it is in before anything runs there. Then come stand-in, cgroup, container,
+ * its record says which pod it is in before anything runs there. Then come stand-in, cgroup, pidfd, container,
  * the record that names the stand-in, and the pid file, in this order. With a killed sbx-oci goes the
  * stand-in, and with that the container; the record is `delete`'s to find.
  */
@@ -22,6 +22,7 @@
 #include "shim/host_cgroup.h"
 #include "shim/oci_container.h"
 #include "shim/oci_pod.h"
+#include "shim/oci_socket.h"
 #include "shim/oci_standin.h"
 #include "shim/oci_store.h"
 #include "task.pb-c.h"
@@ -174,6 +175,8 @@ int oci_launch_create(struct oci_launch *launch, const struct session_streams *s
 	struct standin_child child = STANDIN_CHILD_INIT;
 	int r = stand_in(launch, terminal, &child, err);
 
+	if (r == 0)
+		r = oci_socket_send_pidfd(launch->options->pidfd_socket, launch->record.pid, err);
 	if (r == 0)
 		r = make(launch, streams, err);
 	if (r == 0)

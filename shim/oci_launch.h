@@ -14,7 +14,7 @@
 
 /* The options that both have. */
 struct oci_launch_options {
-	const char *bundle, *console_socket, *pid_file;
+	const char *bundle, *console_socket, *pid_file, *pidfd_socket;
 	uint64_t preserve_fds;
 	bool no_pivot, no_new_keyring, no_subreaper, keep, detach, help;
 };
@@ -26,6 +26,8 @@ struct oci_launch_options {
 			"where the terminal's master goes"),                                       \
 		CLI_OPT(strct, 0, "pid-file", STRING, pid_file, "FILE",                            \
 			"write the stand-in's pid there"),                                         \
+		CLI_OPT(strct, 0, "pidfd-socket", STRING, pidfd_socket, "SOCKET",                  \
+			"where a pidfd of the stand-in goes"),                                     \
 		CLI_OPT(strct, 0, "preserve-fds", UINT, preserve_fds, "N",                         \
 			"more descriptors for the process: none can cross into a VM"),             \
 		CLI_OPT(strct, 0, "no-pivot", FLAG, no_pivot, NULL, "without meaning in a VM"),    \

@@ -5,15 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/io.h"
+#include "shim/oci_socket.h"
 
 static const char *const uris[] = {"fd:0", "fd:1", "fd:2"};
 
@@ -60,24 +58,11 @@ int oci_stdio_open(struct oci_stdio *ret, struct err *err)
 
 static int send_master(int master, const char *console_socket, struct err *err)
 {
-	_cleanup_close_ int dirfd = -1, sock = -1;
-	const char *slash = strrchr(console_socket, '/');
-	_cleanup_free_ char *dir =
-		slash ? strndup(console_socket, (size_t)(slash - console_socket)) : strdup(".");
 	char name[32];
-	ssize_t n;
-	int r;
 
-	if (!dir)
-		return err_set(err, ENOMEM, "out of memory");
-	dirfd = open(slash == console_socket ? "/" : dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = dirfd < 0 ? -errno : sock_connect_at(dirfd, slash ? slash + 1 : console_socket, &sock);
-	if (r < 0)
-		return err_set_errno(err, -r, "--console-socket %s", console_socket);
 	if (ptsname_r(master, name, sizeof(name)) != 0)
 		return err_set_errno(err, errno, "the terminal's name");
-	n = sock_send(sock, name, strlen(name), &master, 1, MSG_NOSIGNAL);
-	return n < 0 ? err_set_errno(err, (int)-n, "--console-socket %s", console_socket) : 0;
+	return oci_socket_send("--console-socket", console_socket, name, master, err);
 }
 
 static int open_pair(int *ret_master, int *ret_slave)

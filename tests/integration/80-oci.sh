@@ -293,6 +293,28 @@ check "a stand-in dies with its shim" 'wait_for "[ -s $work/c5.exit ]" && [ "$(c
 o delete c5
 check "and what is left can be deleted" '[ $status = 0 ] && ! remains'
 
+# A pidfd of the stand-in, whose holder needs no number.
+cat >"$work/pidfd" <<'PY'
+import array, signal, socket, subprocess, sys
+path, out, signo, argv = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+s = socket.socket(socket.AF_UNIX); s.bind(path); s.listen(1); s.settimeout(100)
+r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode
+c, _ = s.accept()
+word, anc, _, _ = c.recvmsg(4096, socket.CMSG_SPACE(4))
+signal.pidfd_send_signal(array.array("i", anc[0][2])[0], signo)
+open(out, "w").write(f"{r} {word.decode()}")
+PY
+bundle pidfd 'exec sleep 1000'
+python3 "$work/pidfd" "$work/pidfd.sock" "$work/out" 15 "$oci" --root "$root" create -b "$b" --pidfd-socket "$work/pidfd.sock" f1
+check "create --pidfd-socket: SIGTERM ends what was only created" 'out_is "0 pidfd" && wait_for "state_is f1 stopped"'
+o delete f1
+rm "$work/pidfd.sock"
+python3 "$work/pidfd" "$work/pidfd.sock" "$work/out" 9 "$oci" --root "$root" run -d -b "$b" --pidfd-socket "$work/pidfd.sock" f2
+check "run --pidfd-socket: SIGKILL is the container's end" 'out_is "0 pidfd" && wait_for "state_is f2 stopped"'
+o delete f2
+o create -b "$b" --pidfd-socket "$work/no-socket" f3
+check "a socket that is not there is one line" '[ $status = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] && err_has "--pidfd-socket $work/no-socket" && ! remains'
+
 # A pod: the second container joins what the first one has, by its stand-in's namespaces.
 bundle first 'exec sleep 1000' '.hostname = "pod"'
 created p1

@@ -69,14 +69,16 @@ static int parse_create(const char *text, struct oci_launch_options *o)
 Test(oci_parse, create_as_conmon_calls_it)
 {
 	struct oci_launch_options o;
-	int first = parse_create("--bundle /b --pid-file /p --console-socket /s --no-pivot "
-				 "--no-new-keyring --preserve-fds 2 ctr",
-				 &o);
+	int first = parse_create(
+		"--bundle /b --pid-file /p --pidfd-socket /f --console-socket /s --no-pivot "
+		"--no-new-keyring --preserve-fds 2 ctr",
+		&o);
 
 	cr_assert_str_eq(words[first], "ctr");
 	cr_assert_str_eq(o.bundle, "/b");
 	cr_assert_str_eq(o.pid_file, "/p");
 	cr_assert_str_eq(o.console_socket, "/s");
+	cr_assert_str_eq(o.pidfd_socket, "/f");
 	cr_assert(o.no_pivot && o.no_new_keyring);
 	cr_assert_eq(o.preserve_fds, 2);
 }
