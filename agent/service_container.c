@@ -7,6 +7,7 @@
 #include "agent/container.h"
 #include "agent/oom.h"
 #include "agent/plan.h"
+#include "agent/ps.h"
 #include "agent/rootfs.h"
 #include "agent/service.h"
 #include "agent/service_process.h"
@@ -142,6 +143,10 @@ void handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 
 	if (!container)
 		return;
+	if (((const Agent__ContainerRequest *)msg)->rows) {
+		ps_answer(container->agent->loop, container->cgroup_fd, call);
+		return;
+	}
 	reply.n_pids = cgroup_pids(container->cgroup_fd, pids, CGROUP_MAX_PIDS);
 	reply.pids = pids;
 	rpc_reply(call, &reply.base);

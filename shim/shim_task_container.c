@@ -35,12 +35,55 @@ static void reply_pids(struct rpc_call *call, const uint32_t *pids, size_t n)
 	rpc_reply(call, &response.base);
 }
 
+/* The message's strings stay the guest's answer's. */
+static void copy_row(const Agent__ProcessRow *from, Task__ProcessRow *to)
+{
+	task__process_row__init(to);
+	to->pid = from->pid;
+	to->ppid = from->ppid;
+	to->uid = from->uid;
+	to->tty = from->tty;
+	to->state = from->state;
+	to->leader = from->leader;
+	to->foreground = from->foreground;
+	to->start_ns = from->start_ns;
+	to->cpu_ns = from->cpu_ns;
+	to->command = from->command;
+}
+
+static void reply_rows(struct rpc_call *call, const Agent__PidsResponse *pids)
+{
+	Task__PidsResponse response = TASK__PIDS_RESPONSE__INIT;
+	size_t n = pids->n_rows;
+	_cleanup_free_ Task__ProcessInfo *infos = calloc(n + 1, sizeof(*infos));
+	_cleanup_free_ Task__ProcessRow *rows = calloc(n + 1, sizeof(*rows));
+	_cleanup_free_ Task__ProcessInfo **array = calloc(n + 1, sizeof(*array));
+
+	if (!infos || !rows || !array) {
+		task_fail(call, ENOMEM, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		copy_row(pids->rows[i], &rows[i]);
+		task__process_info__init(&infos[i]);
+		infos[i].pid = rows[i].pid;
+		infos[i].row = &rows[i];
+		array[i] = &infos[i];
+	}
+	response.processes = array;
+	response.n_processes = n;
+	response.more = pids->more;
+	rpc_reply(call, &response.base);
+}
+
 static void on_pids(const ProtobufCMessage *msg, const struct err *err, void *data)
 {
 	const Agent__PidsResponse *pids = (const Agent__PidsResponse *)msg;
 
 	if (err)
 		rpc_fail(data, err);
+	else if (pids->n_rows)
+		reply_rows(data, pids);
 	else
 		reply_pids(data, pids->pids, pids->n_pids);
 }
@@ -61,6 +104,7 @@ void task_handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *
 		return;
 	}
 	request.id = req->id;
+	request.rows = req->rows;
 	task_forward(shim, call, "Pids", &request.base, on_pids);
 }
 

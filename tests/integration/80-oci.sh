@@ -138,7 +138,13 @@ o exec --process "$work/process" c1
 check "a process that names no capabilities has the container's" '[ $status = 0 ] && [ -s "$work/own" ] &&
 	cmp -s "$work/own" "$work/out"'
 o ps -f json c1
-check "ps" 'jq -e "length >= 1" "$work/out" >/dev/null'
+check "ps as json" 'jq -e "length >= 1 and (map(type) | unique == [\"number\"])" "$work/out" >/dev/null'
+o ps c1
+check "ps" '[ $status = 0 ] && grep -qE "^UID +PID +PPID +C +STIME +TTY +TIME +CMD$" "$work/out" &&
+	grep -qE "^root +[0-9]+ +[0-9]+ +[0-9]+ [0-9:]+ [?] +[0-9:]+ sh -c echo begun" "$work/out"'
+o ps c1 -e -x
+check "ps with options of ps" '[ $status = 0 ] && grep -qE "^ +PID +TTY +STAT +TIME +COMMAND$" "$work/out" &&
+	grep -qE "^ +[0-9]+ [?] +[A-Z]s? +[0-9]+:[0-9]+ sh -c echo begun" "$work/out"'
 o list -f json
 check "list" 'jq -e ".[0].id == \"c1\" and .[0].status == \"running\" and .[0].owner == \"root\"" "$work/out" >/dev/null'
 o list
@@ -183,6 +189,8 @@ o kill c1 0
 check "kill 0 too" '[ $status = 1 ] && err_has "container not running"'
 o kill --all c1 KILL
 check "but not kill --all" '[ $status = 0 ]'
+o ps c1
+check "ps of what is stopped" '[ $status = 0 ] && [ "$(wc -l <"$work/out")" = 1 ] && out_has UID'
 o delete c1
 check "delete" '[ $status = 0 ] && [ ! -e /sys/fs/cgroup/sbx-oci-test/life ] && ! remains'
 

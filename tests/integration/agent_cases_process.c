@@ -180,6 +180,28 @@ static bool case_short_execs(void)
 	return true;
 }
 
+/* As ps would show them. */
+static bool has_rows(const char *id)
+{
+	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
+	const Agent__PidsResponse *reply;
+	ProtobufCMessage *msg = NULL;
+	struct err err = ERR_INIT;
+	bool good;
+
+	request.id = (char *)(uintptr_t)id;
+	request.rows = true;
+	if (host_call("Pids", &request.base, &msg, &err) < 0)
+		return no("%s", err.msg);
+	reply = (const Agent__PidsResponse *)msg;
+	good = reply->n_rows >= 1 && !reply->n_pids && reply->rows[0]->pid > 1 &&
+	       reply->rows[0]->start_ns && strncmp(reply->rows[0]->command, "/bin/sh -c", 10) == 0;
+	if (!good)
+		no("%zu rows, \"%s\"", reply->n_rows, reply->n_rows ? reply->rows[0]->command : "");
+	protobuf_c_message_free_unpacked(msg, NULL);
+	return good;
+}
+
 static bool case_pause(void)
 {
 	struct result result = {0};
@@ -214,6 +236,8 @@ static bool case_pause(void)
 	if (((const Agent__PidsResponse *)msg)->n_pids < 1)
 		return no("no pids");
 	protobuf_c_message_free_unpacked(msg, NULL);
+	if (!has_rows("c1"))
+		return false;
 	if (call_container("Stats", "c1", &msg, &err) < 0)
 		return no("%s", err.msg);
 	if (!((const Agent__StatsResponse *)msg)->memory_usage ||
