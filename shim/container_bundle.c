@@ -21,8 +21,10 @@
 void container_log_notes(const struct spec *spec)
 {
 	for (size_t i = 0; i < spec->doc.n_noted; i++)
-		log_warn("%s: %s: %s", spec->doc.what, spec->doc.noted[i]->name,
-			 spec->doc.noted[i]->why);
+		log_warn("%s: %s: %s", spec->doc.what, spec->doc.noted[i].name,
+			 spec->doc.noted[i].why);
+	if (spec->doc.n_more)
+		log_warn("%s: %zu more members without effect", spec->doc.what, spec->doc.n_more);
 	for (size_t i = 0; i < spec->n_unknown_caps; i++)
 		log_warn("%s: process.capabilities: %.64s is not known, and not granted",
 			 spec->doc.what, spec->unknown_caps[i]);

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include "common/cleanup.h"
+#include "shim/json_bind.h"
 #include "shim/spec.h"
 
 /* In the order in which they win. */
@@ -41,7 +42,7 @@ int group_of(const char *config, size_t size, const char *id, char ret[POD_ID_MA
 
 	if (!root)
 		return err_set(err, EINVAL, "config.json: line %d: %s", error.line, error.text);
-	annotations = json_object_get(root, "annotations");
+	annotations = json_member(root, "annotations");
 	snprintf(ret, POD_ID_MAX + 1, "%s", id);
 	for (size_t i = 0; i < ARRAY_SIZE(group_keys) && !text; i++) {
 		text = json_string_value(json_object_get(annotations, group_keys[i]));

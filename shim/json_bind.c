@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: bind_object() walks the members of a JSON object and looks each one up in
- * the table, so a member without a row cannot be passed over; then it looks for required rows that
- * were not met. Nesting is bounded by the tables, which do not recurse, and before that by
+ * the table, so a member without a row cannot be passed over unnoticed; then it looks for required rows
+ * that were not met. Nesting is bounded by the tables, which do not recurse, and before that by
  * jansson's parser. The way to the member at hand is kept as a chain of frames on the stack and
  * turned into text only for a message.
  */
 #include "shim/json_bind.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Up to here a double holds every whole number, and here int64_t ends. */
 #define EXACT_MAX 9007199254740992.0
@@ -120,6 +122,24 @@ static int refuse(const struct binder *b, const struct frame *frame, const char 
 static int out_of_memory(const struct binder *b)
 {
 	return err_set(b->err, ENOMEM, "%s: out of memory", b->doc->what);
+}
+
+/* Of what has no effect; where even the list is full, its length alone is told. */
+static int note(const struct binder *b, const struct frame *frame, const char *why)
+{
+	char path[256] = "", *name;
+	size_t size = path_text(frame, path, sizeof(path)) + 1;
+
+	if (b->doc->n_noted == JSON_MAX_NOTED) {
+		b->doc->n_more++;
+		return 0;
+	}
+	name = json_doc_alloc(b->doc, size, 1);
+	if (!name)
+		return out_of_memory(b);
+	memcpy(name, path, size);
+	b->doc->noted[b->doc->n_noted++] = (struct json_note){name, why};
+	return 0;
 }
 
 static int bind_string(const struct binder *b, json_t *value, const struct frame *frame,
@@ -301,54 +321,78 @@ static int bind_field(const struct binder *b, json_t *value, const struct frame 
 		*(void **)at = object;
 		return bind_object(b, value, frame, f->object, object);
 	case JSON_FIELD_NOTED:
-		if (!is_empty(value) && b->doc->n_noted < JSON_MAX_NOTED)
-			b->doc->noted[b->doc->n_noted++] = f;
-		return 0;
+		return is_empty(value) ? 0 : note(b, frame, f->why);
 	case JSON_FIELD_REFUSED:
 		return is_empty(value) ? 0 : refuse(b, frame, f->why ? f->why : "not supported");
 	}
 	return refuse(b, frame, "not supported");
 }
 
-static const struct json_field *find_field(const struct json_object *object, const char *name)
+/* As in Go, a name may be in another case; where it is there as it should be written, that one is meant. */
+static const struct json_field *find_field(const struct binder *b, const struct json_object *object,
+					   json_t *value, const char *name)
 {
 	for (size_t i = 0; i < object->n_fields; i++)
 		if (strcmp(object->fields[i].name, name) == 0)
 			return &object->fields[i];
+	for (size_t i = 0; b->doc->lenient && i < object->n_fields; i++)
+		if (strcasecmp(object->fields[i].name, name) == 0 &&
+		    !json_object_get(value, object->fields[i].name))
+			return &object->fields[i];
 	return NULL;
+}
+
+static int bind_unknown(const struct binder *b, json_t *value, const struct frame *frame)
+{
+	if (!b->doc->lenient)
+		return refuse(b, frame, "not known");
+	return is_empty(value) ? 0 : note(b, frame, "is not known, and has no effect");
 }
 
 static int bind_object(const struct binder *b, json_t *value, const struct frame *frame,
 		       const struct json_object *object, void *into)
 {
+	uint64_t seen = 0;
 	const char *key;
 	json_t *member;
 
+	assert(object->n_fields <= 64);
 	if (!json_is_object(value))
 		return refuse(b, frame, "not an object");
 	json_object_foreach (value, key, member) {
 		const struct frame at = {.up = frame, .name = key};
-		const struct json_field *f = find_field(object, key);
+		const struct json_field *f = find_field(b, object, value, key);
 		int r;
 
-		if (!f)
-			return refuse(b, &at, "not known");
 		/* Go's encoders write null for an absent slice or pointer. */
-		if (json_is_null(member))
+		if (f && json_is_null(member))
 			continue;
-		r = bind_field(b, member, &at, f, into);
+		r = f ? bind_field(b, member, &at, f, into) : bind_unknown(b, member, &at);
 		if (r < 0)
 			return r;
+		seen |= f ? 1ull << (f - object->fields) : 0;
 	}
 	for (size_t i = 0; i < object->n_fields; i++) {
 		const struct json_field *f = &object->fields[i];
 		const struct frame at = {.up = frame, .name = f->name};
 
-		member = json_object_get(value, f->name);
-		if (f->required && (!member || json_is_null(member)))
+		if (f->required && !(seen & 1ull << i))
 			return refuse(b, &at, "missing");
 	}
 	return 0;
+}
+
+json_t *json_member(const json_t *object, const char *name)
+{
+	json_t *exact = json_object_get(object, name), *member, *found = NULL;
+	const char *key;
+
+	if (exact)
+		return exact;
+	json_object_foreach ((json_t *)(uintptr_t)object, key, member)
+		if (strcasecmp(key, name) == 0)
+			found = member;
+	return found;
 }
 
 int json_bind(struct json_doc *doc, const struct json_object *object, void *into, struct err *err)

@@ -2,7 +2,8 @@
 /*
  * JSON objects into C structs by table: one row a member. What no row names is refused with its
  * path, "linux.resources.blockIO: not supported"; so are wrong types and numbers and arrays out of
- * bounds. Pure. Strings stay the document's; arrays and nested structs are freed with it.
+ * bounds. In a lenient document it is noted instead. Pure. Strings stay the document's; arrays and nested
+ * structs are freed with it.
  */
 #ifndef SHIM_JSON_BIND_H
 #define SHIM_JSON_BIND_H
@@ -17,15 +18,21 @@
 struct json_block;
 struct json_field;
 
-#define JSON_MAX_NOTED 8
+#define JSON_MAX_NOTED 16
+
+/* A member without effect: its path, fit for a terminal, and why. The document's. */
+struct json_note {
+	const char *name, *why;
+};
 
 /* All zero is a valid empty document. */
 struct json_doc {
 	json_t *root;
 	struct json_block *blocks;
 	const char *what; /* starts every message: "config.json" */
-	const struct json_field *noted[JSON_MAX_NOTED];
-	size_t n_noted;
+	bool lenient;     /* set before json_bind(): another's format, read as Go's decoders do */
+	struct json_note noted[JSON_MAX_NOTED];
+	size_t n_noted, n_more; /* n_more: notes that did not fit */
 };
 
 struct json_array {
@@ -48,7 +55,7 @@ enum json_kind {
 	JSON_FIELD_OBJECTS, /* struct json_array of structs */
 	JSON_FIELD_MAP,     /* struct json_array of struct json_pair */
 	JSON_FIELD_REFUSED, /* known, and refused unless empty; why says more */
-	JSON_FIELD_NOTED,   /* known, and without effect: json_doc.noted names it; why says more */
+	JSON_FIELD_NOTED,   /* known, and without effect unless empty: json_doc.noted names it */
 };
 
 struct json_int {
@@ -95,6 +102,9 @@ void json_doc_finish(struct json_doc *doc);
 
 /* Fills into, which is zeroed first, from doc's root. */
 int json_bind(struct json_doc *doc, const struct json_object *object, void *into, struct err *err);
+
+/* The member that a lenient document's table would take for name; NULL. */
+json_t *json_member(const json_t *object, const char *name);
 
 /* n zeroed items of size bytes that live as long as doc. NULL: out of memory. */
 void *json_doc_alloc(struct json_doc *doc, size_t n, size_t size);

@@ -14,7 +14,7 @@
 /* "uid[:gid]" in numbers, as runc has it, keeps the rest of the user; names are the guest's to resolve. */
 static int set_user(json_t *process, const char *user, struct err *err)
 {
-	json_t *now = json_object_get(process, "user"), *given = run_spec_user(user);
+	json_t *now = json_member(process, "user"), *given = run_spec_user(user);
 	const char *key;
 	json_t *value;
 
@@ -32,11 +32,11 @@ static int set_user(json_t *process, const char *user, struct err *err)
 
 static int add_groups(json_t *process, const struct opt_list *groups, struct err *err)
 {
-	json_t *user = json_object_get(process, "user"), *gids;
+	json_t *user = json_member(process, "user"), *gids;
 
 	if (!groups->n)
 		return 0;
-	gids = json_object_get(user, "additionalGids");
+	gids = json_member(user, "additionalGids");
 	if (!gids) {
 		gids = json_array();
 		json_object_set_new(user, "additionalGids", gids);
@@ -70,8 +70,8 @@ static bool array_has(const json_t *array, const char *text)
 static void add_caps(json_t *process, const struct opt_list *caps)
 {
 	static const char *const sets[] = {"bounding", "effective", "permitted", "ambient"};
-	json_t *capabilities = json_object_get(process, "capabilities");
-	bool ambient = json_array_size(json_object_get(capabilities, "inheritable")) > 0;
+	json_t *capabilities = json_member(process, "capabilities");
+	bool ambient = json_array_size(json_member(capabilities, "inheritable")) > 0;
 
 	if (!caps->n)
 		return;
@@ -80,7 +80,7 @@ static void add_caps(json_t *process, const struct opt_list *caps)
 		json_object_set_new(process, "capabilities", capabilities);
 	}
 	for (size_t s = 0; s < ARRAY_SIZE(sets) - !ambient; s++) {
-		json_t *set = json_object_get(capabilities, sets[s]);
+		json_t *set = json_member(capabilities, sets[s]);
 
 		if (!json_is_array(set)) {
 			set = json_array();
@@ -94,7 +94,7 @@ static void add_caps(json_t *process, const struct opt_list *caps)
 
 static int set_env(json_t *process, const struct opt_list *more, struct err *err)
 {
-	const json_t *own = json_object_get(process, "env");
+	const json_t *own = json_member(process, "env");
 	_cleanup_env_list_ struct env_list env = {0};
 	json_t *array;
 	int r = 0;
@@ -156,7 +156,7 @@ int oci_process_build(const char *config, size_t size, const struct oci_process_
 
 	if (r < 0)
 		return r;
-	process = json_object_get(doc.root, "process");
+	process = json_member(doc.root, "process");
 	if (json_is_object(process))
 		r = change(process, options, args, n, err);
 	else

@@ -10,6 +10,7 @@
 
 #include "common/budget.h"
 #include "common/cleanup.h"
+#include "shim/json_bind.h"
 #include "shim/spec.h"
 
 #define CRI            "io.kubernetes.cri."
@@ -23,7 +24,7 @@ static void json_decref_p(json_t **root)
 /* root[key], made where it is missing. NULL: it is there and is something else, or no memory. */
 static json_t *object_in(json_t *root, const char *key)
 {
-	json_t *object = json_object_get(root, key);
+	json_t *object = json_member(root, key);
 
 	if (!object && json_object_set_new(root, key, json_object()) == 0)
 		object = json_object_get(root, key);

@@ -154,8 +154,12 @@ static int check(json_t *profile, struct err *err)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
 	Spec__Spec *guest;
+	int r = run_seccomp_compile(profile, &spec, &guest, err);
 
-	return run_seccomp_compile(profile, &spec, &guest, err);
+	/* A config.json may have it; whoever writes a profile for us has misspelt something. */
+	if (r == 0 && spec->doc.n_noted)
+		return err_set(err, EINVAL, "%s: not known", spec->doc.noted[0].name);
+	return r;
 }
 
 int run_seccomp_parse(const char *text, size_t size, run_seccomp_has_cap has_cap, const void *data,

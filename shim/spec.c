@@ -7,7 +7,7 @@
 
 /*
  * The tables follow the runtime-spec's order of chapters. A row that is REFUSED is a field that we
- * know and do not honour (yet); it may be there empty. What no row names is refused as unknown.
+ * know and do not honour (yet); it may be there empty. What no row names is noted as unknown.
  */
 #define FIELD(json, k, strct, member, ...)                                                         \
 	{                                                                                          \
@@ -348,14 +348,18 @@ static const struct json_field config_fields[] = {
 };
 static const struct json_object config_object = OBJECT(spec_config, config_fields);
 
-/* What a text is of, and where in struct spec it goes. */
+/*
+ * What a text is of, and where in struct spec it goes. The runtime-spec: what a config.json has that is not
+ * known is no error. Who changes limits wants to know which of them do not change.
+ */
 static const struct part {
 	const char *what;
 	const struct json_object *object;
 	size_t offset;
-} whole = {"config.json", &config_object, offsetof(struct spec, config)},
-  process_part = {"process", &process_object, offsetof(struct spec, process)},
-  resources_part = {"resources", &resources_object, offsetof(struct spec, resources)};
+	bool lenient;
+} whole = {"config.json", &config_object, offsetof(struct spec, config), true},
+  process_part = {"process", &process_object, offsetof(struct spec, process), true},
+  resources_part = {"resources", &resources_object, offsetof(struct spec, resources), false};
 
 static int parse(const struct part *part, const char *text, size_t size, struct spec **ret,
 		 struct err *err)
@@ -370,6 +374,7 @@ static int parse(const struct part *part, const char *text, size_t size, struct 
 	if (!spec)
 		return err_set(err, ENOMEM, "%s: out of memory", part->what);
 	r = json_doc_parse(&spec->doc, part->what, text, size, err);
+	spec->doc.lenient = part->lenient;
 	if (r == 0)
 		r = json_bind(&spec->doc, part->object, (char *)spec + part->offset, err);
 	if (r < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The OCI runtime-spec's config.json as structs, in the spec's own names. Pure: text in, structs
- * out. A field that is unknown, or that sbx does not honour yet, is an error that names it; nothing
- * is passed over. Strings and arrays belong to the struct spec that they came with.
+ * out. A field that sbx does not honour is an error that names it; one that nobody knows is noted, as the
+ * runtime-spec has it (doc.noted). Strings and arrays belong to the struct spec that they came with.
  */
 #ifndef SHIM_SPEC_H
 #define SHIM_SPEC_H

@@ -58,6 +58,9 @@ o run -b "$b" r2
 check "a program that is not there" '[ $status = 1 ] && err_has "no such file or directory" ||
 	err_has "No such file or directory"'
 check "leaves nothing" '[ -z "$(ls "$root")" ] && ! remains'
+bundle more 'echo ran' '.surprise = {a: 1} | .process.argz = [1] | .root |= (.readOnly = true | del(.readonly))'
+o run -b "$b" r6
+check "members that nobody knows are no error" '[ $status = 0 ] && out_is ran'
 bundle bad x '.linux.intelRdt = {closID: "x"}'
 o run -b "$b" r3
 check "a wrong bundle is one line" '[ $status = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] && err_has intelRdt'

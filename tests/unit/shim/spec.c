@@ -289,14 +289,67 @@ Test(spec, tells_what_has_no_effect)
 		     "\"linux\":{\"mountLabel\":\"m\"}}",
 		     &spec);
 	cr_assert_eq(spec->doc.n_noted, 2);
-	cr_assert_str_eq(spec->doc.noted[0]->name, "apparmorProfile");
-	cr_assert_str_eq(spec->doc.noted[1]->name, "mountLabel");
+	cr_assert_str_eq(spec->doc.noted[0].name, "process.apparmorProfile");
+	cr_assert_str_eq(spec->doc.noted[1].name, "linux.mountLabel");
+}
+
+/* The runtime-spec: no reason for an error; and Go's idea of names. */
+Test(spec, takes_what_it_does_not_know)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	Spec__Spec *guest = load_patched(
+		"{\"surprise\":{\"a\":1},\"empty\":null,\"a\\u001b[31m\":1,\"process\":{\"argz\":["
+		"1]},"
+		"\"root\":{\"readOnly\":true},\"HOSTNAME\":\"other\",\"DomainName\":\"d\"}",
+		&spec);
+
+	cr_assert_eq(spec->doc.n_noted, 4);
+	cr_assert_str_eq(spec->doc.noted[0].name, "process.argz");
+	cr_assert_str_eq(spec->doc.noted[0].why, "is not known, and has no effect");
+	cr_assert_str_eq(spec->doc.noted[1].name, "surprise");
+	cr_assert_str_eq(spec->doc.noted[2].name, "a?[31m");
+	cr_assert(guest->root_readonly);
+	cr_assert_str_eq(guest->domainname, "d");
+	/* What is written as it should be is what is meant. */
+	cr_assert_str_eq(guest->hostname, "h");
+	cr_assert_str_eq(spec->doc.noted[3].name, "HOSTNAME");
+}
+
+Test(spec, notes_are_bounded)
+{
+	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	json_t *root = json_object();
+	_cleanup_free_ char *patch = NULL;
+	char name[400];
+
+	for (int i = 0; i < JSON_MAX_NOTED + 5; i++) {
+		memset(name, 'x', sizeof(name));
+		snprintf(name + 300, sizeof(name) - 300, "%d", i);
+		json_object_set_new(root, name, json_true());
+	}
+	patch = json_dumps(root, 0);
+	json_decref(root);
+	load_patched(patch, &spec);
+	cr_assert_eq(spec->doc.n_noted, JSON_MAX_NOTED);
+	cr_assert_eq(spec->doc.n_more, 5);
+	cr_assert_leq(strlen(spec->doc.noted[0].name), 64);
+}
+
+Test(spec, member_of_a_lenient_document)
+{
+	json_t *object = json_pack("{s:i,s:i,s:i}", "Both", 1, "both", 2, "ONLY", 3);
+
+	cr_assert_eq(json_integer_value(json_member(object, "both")), 2);
+	cr_assert_eq(json_integer_value(json_member(object, "only")), 3);
+	cr_assert_null(json_member(object, "none"));
+	cr_assert_null(json_member(NULL, "none"));
+	json_decref(object);
 }
 
 Test(spec, process_alone)
 {
 	static const char text[] =
-		"{\"cwd\":\"/x\",\"args\":[\"a\"],\"user\":{\"username\":\"me\"}}";
+		"{\"Cwd\":\"/x\",\"args\":[\"a\"],\"user\":{\"username\":\"me\"},\"new\":1}";
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
 	struct err err = ERR_INIT;
 	Spec__Process *process;
@@ -305,4 +358,5 @@ Test(spec, process_alone)
 	cr_assert_eq(spec_guest_build_process(spec, &spec->process, &process, &err), 0);
 	cr_assert_str_eq(process->user->username, "me");
 	cr_assert_str_eq(process->cwd, "/x");
+	cr_assert_eq(spec->doc.n_noted, 1);
 }

@@ -5,9 +5,7 @@
 static const struct {
 	const char *patch, *message;
 } refusals[] = {
-	{"{\"surprise\":1}", "config.json: surprise: not known"},
-	{"{\"process\":{\"argz\":[]}}", "config.json: process.argz: not known"},
-	{"{\"a\\u001b[31m\":1}", "config.json: a?[31m: not known"},
+	{"{\"annotations\":{\"a\\u001b[31m\":1}}", "config.json: annotations.a?[31m: not a string"},
 	{"{\"ociVersion\":2}", "config.json: ociVersion: not a string"},
 	{"{\"ociVersion\":\"2.0\"}", "config.json: ociVersion: not 1.x"},
 	{"{\"process\":[]}", "config.json: process: not an object"},

@@ -469,6 +469,8 @@ Test(run_seccomp, refuses_what_the_shim_would)
 		"{}",
 		"{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"surprise\":1}",
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
+		"\"action\":\"SCMP_ACT_KILL\",\"Includes\":{\"caps\":[\"A\"]}}]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[1]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":{}}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86\"],"
