@@ -60,7 +60,7 @@ static void warn_of_more(const struct oci *oci, uint32_t more)
 	if (!more)
 		return;
 	snprintf(text, sizeof(text), "ps: %u more processes are not shown", more);
-	oci_log_warning(oci->log, strcmp(oci->log_format, "json") == 0, text);
+	oci_log_warning(oci, text);
 }
 
 static int run(const struct oci *oci, int argc, char **argv, struct err *err)
