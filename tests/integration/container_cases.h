@@ -277,7 +277,7 @@ static const struct container_case cases[] = {
 	 RESOURCES("\"cpu\":{\"shares\":512,\"quota\":20000,\"period\":50000,\"burst\":10000,"
 		   "\"cpus\":\"1\",\"mems\":\"0\"}"),
 	 "cd /sys/fs/cgroup; cat cpu.weight cpu.max cpu.max.burst cpuset.cpus; try cpus",
-	 .out = "20\n20000 50000\n10000\n1\n1\n"},
+	 .out = "59\n20000 50000\n10000\n1\n1\n"},
 	{"cpu idle", RESOURCES("\"cpu\":{\"idle\":1,\"shares\":2048}"),
 	 "cat /sys/fs/cgroup/cpu.idle", .out = "1\n"},
 	{"a quota bites", RESOURCES("\"cpu\":{\"quota\":10000,\"period\":100000}"),
@@ -298,7 +298,7 @@ static const struct container_case cases[] = {
 	 .exec = "cd /sys/fs/cgroup; cat pids.max cpu.max cpu.max.burst memory.max",
 	 .update = "{\"pids\":{\"limit\":50},\"cpu\":{\"quota\":10000,\"burst\":5000},\"memory\":{"
 		   "\"limit\":67108864},\"devices\":[{\"allow\":true}]}",
-	 .out = "50\n10000 100000\n5000\n67108864\n"},
+	 .out = "50\n10000 50000\n5000\n67108864\n"},
 	{"update checks what is in use", "{}", .exec = "true",
 	 .update = "{\"memory\":{\"limit\":4096,\"checkBeforeUpdate\":true}}",
 	 .error = "bytes are in use"},
