@@ -89,6 +89,8 @@ void rpc_reply_empty(struct rpc_call *call);
 void rpc_fail(struct rpc_call *call, const struct err *err);
 /* NULL once nobody waits for the answer: the connection has gone, or the deadline has passed. */
 struct rpc_conn *rpc_call_conn(struct rpc_call *call);
+/* What the handler got as its data; NULL once nobody waits for the answer. */
+void *rpc_call_data(struct rpc_call *call);
 /* The value of a metadata key of the request, or NULL. */
 const char *rpc_call_metadata(struct rpc_call *call, const char *key);
 /* The index-th descriptor that came with the request, now the caller's; -1 where there is none. */

@@ -125,6 +125,11 @@ struct rpc_conn *rpc_call_conn(struct rpc_call *call)
 	return call->conn;
 }
 
+void *rpc_call_data(struct rpc_call *call)
+{
+	return call->conn ? call->conn->config.data : NULL;
+}
+
 const char *rpc_call_metadata(struct rpc_call *call, const char *key)
 {
 	for (size_t i = 0; i < call->envelope->n_metadata; i++)

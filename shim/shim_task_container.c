@@ -15,8 +15,18 @@
 #include "shim/task_events.h"
 #include "shim/task_stats.h"
 
+static uint32_t monitor_of(const struct shim *shim)
+{
+	return shim->sandbox.hv ? (uint32_t)shim->sandbox.hv->pid : 0;
+}
+
+/*
+ * containerd's clients take the numbers for the host's, and ask the host's ps about them: for them each
+ * process is the monitor, which is what the host has of it.
+ */
 static void reply_pids(struct rpc_call *call, const uint32_t *pids, size_t n)
 {
+	const struct shim *shim = rpc_call_data(call) ? task_shim(rpc_call_data(call)) : NULL;
 	Task__PidsResponse response = TASK__PIDS_RESPONSE__INIT;
 	_cleanup_free_ Task__ProcessInfo *infos = calloc(n + 1, sizeof(*infos));
 	_cleanup_free_ Task__ProcessInfo **array = calloc(n + 1, sizeof(*array));
@@ -27,7 +37,7 @@ static void reply_pids(struct rpc_call *call, const uint32_t *pids, size_t n)
 	}
 	for (size_t i = 0; i < n; i++) {
 		task__process_info__init(&infos[i]);
-		infos[i].pid = pids[i];
+		infos[i].pid = shim && shim->publisher ? monitor_of(shim) : pids[i];
 		array[i] = &infos[i];
 	}
 	response.processes = array;
@@ -93,7 +103,7 @@ void task_handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *
 	const Task__PidsRequest *req = (const Task__PidsRequest *)msg;
 	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
 	struct shim *shim = task_shim(data);
-	uint32_t monitor = shim->sandbox.hv ? (uint32_t)shim->sandbox.hv->pid : 0;
+	uint32_t monitor = monitor_of(shim);
 	struct process *init;
 
 	init = task_find_running(shim, req->id, "", call);
