@@ -212,7 +212,7 @@ static int bind_object(const struct binder *b, json_t *value, const struct frame
 static int bind_item(const struct binder *b, json_t *item, const struct frame *frame,
 		     const struct json_field *f, void *into)
 {
-	struct json_uint u;
+	struct json_uint u = {0};
 	int r;
 
 	if (f->kind == JSON_FIELD_STRINGS)

@@ -365,6 +365,7 @@ static int parse(const struct part *part, const char *text, size_t size, struct 
 		 struct err *err)
 {
 	_cleanup_(spec_free_p) struct spec *spec = NULL;
+	struct spec_mount *mounts;
 	int r;
 
 	if (size > SPEC_MAX_BYTES)
@@ -379,24 +380,17 @@ static int parse(const struct part *part, const char *text, size_t size, struct 
 		r = json_bind(&spec->doc, part->object, (char *)spec + part->offset, err);
 	if (r < 0)
 		return r;
+	mounts = spec->config.mounts.items;
+	for (size_t i = 0; i < spec->config.mounts.n; i++)
+		if (spec_mount_make_absolute(spec, &mounts[i]) < 0)
+			return err_set(err, ENOMEM, "%s: out of memory", part->what);
 	*ret = TAKE_PTR(spec);
 	return 0;
 }
 
 int spec_parse(const char *text, size_t size, struct spec **ret, struct err *err)
 {
-	_cleanup_(spec_free_p) struct spec *spec = NULL;
-	struct spec_mount *mounts;
-	int r = parse(&whole, text, size, &spec, err);
-
-	if (r < 0)
-		return r;
-	mounts = spec->config.mounts.items;
-	for (size_t i = 0; i < spec->config.mounts.n; i++)
-		if (spec_mount_make_absolute(spec, &mounts[i]) < 0)
-			return err_set(err, ENOMEM, "%s: out of memory", whole.what);
-	*ret = TAKE_PTR(spec);
-	return 0;
+	return parse(&whole, text, size, ret, err);
 }
 
 int spec_parse_process(const char *text, size_t size, struct spec **ret, struct err *err)
