@@ -108,6 +108,11 @@ static bool case_kill_created(void)
 		return no("status %u", result.status);
 	if (call_process("Delete", "c1", "", &err) < 0)
 		return no("%s", err.msg);
+	if (create(&spec, &result, &err) < 0 || call_kill("c1", "", SIGTERM, false, &err) < 0 ||
+	    call_wait("c1", "", &result, &err) < 0 || call_process("Delete", "c1", "", &err) < 0)
+		return no("SIGTERM: %s", err.msg);
+	if (result.status != 128 + SIGTERM)
+		return no("SIGTERM: status %u", result.status);
 	if (create(&spec, &result, &err) < 0 || call_process("Delete", "c1", "", &err) < 0)
 		return no("deleting a created one: %s", err.msg);
 	return true;
