@@ -11,7 +11,7 @@ case $size in
 full) limit=2400 files=2000 seconds=30
 	# What needs no header but the C library's.
 	sources=$(cd "$here/../.." && grep -LE 'protobuf-c|SBX_VERSION|"common/(rpc|budget)' common/*.c | paste -sd ' ')
-	writers=8 rows=400
+	writers=8 rows=100
 	python='test_fileio test_file test_fcntl test_glob test_io test_largefile test_mmap test_os test_pathlib test_posix
 		test_shutil test_stat test_tarfile test_tempfile test_zipfile test_dbm_dumb test_mailbox' stress_time=5
 	spared='3 | 4' # stress-ng's for what the machine does not have
