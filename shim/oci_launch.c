@@ -60,16 +60,24 @@ static int find_rootfs(struct oci_launch *launch, struct err *err)
 static int check_options(const struct oci_launch *launch, struct err *err)
 {
 	char path[PATH_MAX];
-	int r;
 
 	if (launch->options->preserve_fds)
 		return err_set(err, EINVAL,
 			       "--preserve-fds %" PRIu64 ": no descriptor can cross into a VM",
 			       launch->options->preserve_fds);
+	if (launch->record.cgroups_path)
+		return host_cgroup_path(launch->record.cgroups_path, path, err);
+	return 0;
+}
+
+static int check_cgroup(const struct oci_launch *launch, struct err *err)
+{
+	char path[PATH_MAX];
+
 	if (!launch->record.cgroups_path)
 		return 0;
-	r = host_cgroup_path(launch->record.cgroups_path, path, err);
-	return r < 0 ? r : host_cgroup_check_free(path, err);
+	host_cgroup_path(launch->record.cgroups_path, path, err);
+	return host_cgroup_check_free(path, err);
 }
 
 static void fill_record(struct oci_launch *launch)
@@ -106,7 +114,10 @@ int oci_launch_begin(struct oci_launch *launch, struct err *err)
 	if (r < 0)
 		return r;
 	launch->stored = true;
-	r = oci_pod_choose(launch->oci, launch->spec, launch->id, launch->pod, err);
+	/* Before there is a record of it, by which it would be removed: it is somebody's. */
+	r = check_cgroup(launch, err);
+	if (r == 0)
+		r = oci_pod_choose(launch->oci, launch->spec, launch->id, launch->pod, err);
 	if (r == 0)
 		r = oci_store_write(launch->oci->root, &launch->record, err);
 	if (r == 0)
