@@ -273,6 +273,7 @@ static int run_start_hooks(const struct becoming *becoming, struct err *err)
 	const struct child_args *args = becoming->args;
 	const struct hook_process as = {
 		.envp = args->process->envp,
+		.uid = becoming->user.uid,
 		.become = become,
 		.data = becoming,
 	};

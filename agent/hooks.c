@@ -131,6 +131,8 @@ exec_hook(const struct hook *hook, const struct hook_process *process, int state
 		_exit(126);
 	/* The report socket among them; all of them are the agent's. */
 	close_range(3, ~0u, 0);
+	if (process)
+		(void)!fchown(2, process->uid, (gid_t)-1);
 	if (process && process->become(process->data, &err) < 0) {
 		dprintf(2, "%s", err.msg);
 		_exit(126);

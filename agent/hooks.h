@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/err.h"
 #include "spec.pb-c.h"
@@ -33,6 +34,7 @@ void hooks_finish(struct hooks *hooks);
 /* What a hook takes over from a process. */
 struct hook_process {
 	char **envp; /* of a hook without an environment of its own */
+	uid_t uid;   /* whose its stderr is, to be opened again by its name */
 	/* Makes the caller, a fork that is about to exec the hook, what the process will be. */
 	int (*become)(const void *data, struct err *err);
 	const void *data;

@@ -396,8 +396,6 @@ static int do_op(const struct plan *plan, int root_fd, const struct op *op, stru
 		r = cover(root_fd, op);
 		break;
 	case OP_MOUNT_READONLY:
-		r = make_readonly(root_fd, op->path);
-		break;
 	case OP_PROPAGATION:
 		break; /* mount_finish() */
 	}
@@ -421,11 +419,16 @@ int mount_finish(const struct plan *plan, int root_fd, struct err *err)
 		const struct op *op = &plan->ops[i];
 		int r;
 
-		if (op->kind != OP_PROPAGATION)
+		if (op->kind == OP_MOUNT_READONLY)
+			r = make_readonly(root_fd, op->path);
+		else if (op->kind == OP_PROPAGATION)
+			r = fsmount_setattr(root_fd, 0, 0, op->propagation.flag,
+					    op->propagation.recursive);
+		else
 			continue;
-		r = fsmount_setattr(root_fd, 0, 0, op->propagation.flag, op->propagation.recursive);
 		if (r < 0)
-			return err_set_errno(err, -r, "linux.rootfsPropagation");
+			return err_set_errno(err, -r, "%.128s",
+					     op->path ? op->path : "linux.rootfsPropagation");
 	}
 	return 0;
 }

@@ -18,7 +18,7 @@ int mount_prepare(const struct plan *plan, struct err *err);
  */
 int mount_execute(const struct plan *plan, int root_fd, struct err *err);
 
-/* What can only be once root_fd is "/": pivot_root(2) takes no shared mount. */
+/* What comes once root_fd is "/": pivot_root(2) takes no shared mount, and what is made read-only must be whole. */
 int mount_finish(const struct plan *plan, int root_fd, struct err *err);
 
 /* Makes the directory that root_fd refers to, a mount's root, the process's "/" and lets the old

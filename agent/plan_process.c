@@ -58,7 +58,8 @@ static int drop_overridden(struct process_plan *plan)
 	for (size_t i = 0; i < plan->n_env; i++)
 		if (plan->envp[i])
 			plan->envp[n++] = plan->envp[i];
-	plan->envp[n] = NULL;
+	/* HOME may still come behind the last: nothing must be there after it. */
+	memset(&plan->envp[n], 0, (plan->n_env - n) * sizeof(*plan->envp));
 	plan->n_env = n;
 	return 0;
 }

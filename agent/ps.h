@@ -8,14 +8,13 @@
 
 #include "agent.pb-c.h"
 
-struct loop;
 struct rpc_call;
 
-#define PS_MAX_ROWS    256 /* so that they fit into a reply */
-#define PS_MAX_COMMAND 160
+#define PS_MAX_ROWS 256 /* so that they fit into a reply */
+#define PS_MAX_NAME 63  /* the kernel keeps 15, of its own threads more */
 
-/* Answers call with a PidsResponse of rows, later, whatever it costs to read them. */
-void ps_answer(struct loop *loop, int cgroup_fd, struct rpc_call *call);
+/* Answers call with a PidsResponse of rows. */
+void ps_answer(int cgroup_fd, struct rpc_call *call);
 
 /* --- pure, for tests --- */
 
@@ -27,10 +26,7 @@ struct ps_clock {
 int parse_ps_stat(const char *text, const struct ps_clock *clock, Agent__ProcessRow *row);
 /* The effective one of /proc/PID/status; -EINVAL. */
 int parse_ps_uid(const char *text, uint32_t *ret);
-/*
- * The text of a command: n bytes of /proc/PID/cmdline, or where there are none the name in /proc/PID/stat,
- * in brackets. What is not printable becomes '?'.
- */
-void format_ps_command(const char *cmdline, size_t n, const char *stat, char *ret, size_t size);
+/* The program's name in /proc/PID/stat, empty where there is none. What is not printable becomes '?'. */
+void parse_ps_name(const char *stat, char ret[PS_MAX_NAME + 1]);
 
 #endif

@@ -144,7 +144,7 @@ void handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 	if (!container)
 		return;
 	if (((const Agent__ContainerRequest *)msg)->rows) {
-		ps_answer(container->agent->loop, container->cgroup_fd, call);
+		ps_answer(container->cgroup_fd, call);
 		return;
 	}
 	reply.n_pids = cgroup_pids(container->cgroup_fd, pids, CGROUP_MAX_PIDS);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/service_process.h"
 
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -110,7 +111,6 @@ static const struct process_events exec_events = {
 	.on_exited = service_on_exited,
 };
 
-/* In a paused container the new process freezes with the others, and its call waits for the end of that. */
 static int check_exec(struct container *container, const char *exec_id, struct err *err)
 {
 	struct process *existing;
@@ -123,6 +123,9 @@ static int check_exec(struct container *container, const char *exec_id, struct e
 	if (!container->init || container->init->state == PROCESS_CREATING ||
 	    container->init->state == PROCESS_EXITED)
 		return err_set(err, EBUSY, "container %s is not running", container->id);
+	/* In a frozen cgroup the new process would freeze before it had let go of what is the agent's. */
+	if (container->paused || container->pause_call)
+		return err_set(err, EBUSY, "container %s is paused", container->id);
 	if (container->n_execs >= CONTAINER_EXECS_MAX)
 		return err_set(err, ENOBUFS, "container %s has %d processes to be deleted",
 			       container->id, CONTAINER_EXECS_MAX);
@@ -162,6 +165,20 @@ static int inherit(const struct container *container, struct process_plan *plan,
 	return 0;
 }
 
+/* Before the start init is a fork of the agent, with all its rights, in reach of whoever may trace it. */
+static void spare_init(const struct container *container, struct caps *caps)
+{
+	uint64_t keep = ~(1ull << CAP_SYS_PTRACE);
+
+	if (container->init->state == PROCESS_RUNNING || container->namespaces & CLONE_NEWUSER)
+		return;
+	caps->bounding &= keep;
+	caps->effective &= keep;
+	caps->inheritable &= keep;
+	caps->permitted &= keep;
+	caps->ambient &= keep;
+}
+
 static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_call *call,
 		struct err *err)
 {
@@ -185,6 +202,7 @@ static int exec(struct agent *agent, const Agent__ExecRequest *req, struct rpc_c
 		r = cgroup = open_cgroup(container, req->cgroup, err);
 	if (r < 0)
 		return r;
+	spare_init(container, &plan.caps);
 	args.init_pidfd = container->init->pidfd;
 	args.namespaces = container->namespaces;
 	args.copy = req->copy;
@@ -243,7 +261,14 @@ static int signal_one(struct process *process, int signo, struct err *err)
 
 static int signal_all(struct container *container, int signo, struct err *err)
 {
-	int r = cgroup_signal(container->cgroup_fd, container->id, signo);
+	struct process *init = container->init;
+	int r;
+
+	/* The kernel would not tell it, who is first of its namespace. */
+	if (init && init->state == PROCESS_CREATED && process_signal(init, signo) == 0 &&
+	    init->ended_by)
+		return 0;
+	r = cgroup_signal(container->cgroup_fd, container->id, signo);
 
 	if (r == 0)
 		return err_set(err, ESRCH, "process already finished");

@@ -186,6 +186,7 @@ int container_create(struct shim *shim, const Task__CreateTaskRequest *req, stru
 	container->init.container = container;
 	list_init(&container->init.link);
 	list_init(&container->init.waiters);
+	list_init(&container->init.kills);
 	r = container->id && container->bundle ? open_parts(container, req, call, err)
 					       : err_set(err, ENOMEM, "out of memory");
 	if (r < 0) {
@@ -249,9 +250,13 @@ static void on_given_up(const struct err *err, void *data)
 {
 	struct container *container = data;
 
+	container->undone = container->undoing;
 	/* The VM ended meanwhile, and Create was answered. */
-	if (!container->create)
+	if (!container->create) {
+		if (container->init.delete_call)
+			container_let_go(container);
 		return;
+	}
 	rpc_fail(TAKE_PTR(container->create), &container->failed);
 	container_free(container);
 }
@@ -261,7 +266,8 @@ static void fail_create(struct container *container, const struct err *err)
 {
 	/* A copy, as err may be a part of the hooks' run that ends here. */
 	container->failed = *err;
-	if (container->hooks_begun)
+	container->undoing = container->hooks_begun;
+	if (container->undoing)
 		container_hooks_run(container, HOOKS_STOPPED, on_given_up, container);
 	else
 		on_given_up(NULL, container);
@@ -390,16 +396,22 @@ void container_enter(struct container *container)
 
 void container_fail(struct container *container, const struct err *err)
 {
+	/* It would be carried out as soon as init has stopped, and nothing be left of the container. */
+	struct rpc_call *delete = TAKE_PTR(container->delete);
 	struct list *it, *tmp;
 
-	if (container->create)
+	if (container->create) {
+		container->init.never_ran = true;
 		rpc_fail(TAKE_PTR(container->create), err);
-	/* What was only added to one that has ended stays as it is. */
-	if (container->letting_go && container->init.state != PROCESS_STOPPED) {
-		process_fail(&container->init, err);
-		return;
 	}
-	list_for_each_safe (it, tmp, &container->execs)
-		process_fail(list_entry(it, struct process, link), err);
+	list_for_each_safe (it, tmp, &container->execs) {
+		struct process *exec = list_entry(it, struct process, link);
+
+		/* What was only added to one that has ended by itself stays as it is. */
+		if (!container->letting_go || exec->state != PROCESS_CREATED)
+			process_fail(exec, err);
+	}
 	process_fail(&container->init, err);
+	if (delete)
+		container_delete_process(&container->init, delete);
 }

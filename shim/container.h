@@ -57,7 +57,8 @@ struct container {
 	pid_t stand_in; /* the host's process that it dies with (oci_standin.h); 0: none, or no more */
 	bool orphan;    /* its stand-in has gone while it was being created */
 	bool alone;     /* no other one is ever in its pod */
-	bool letting_go; /* it has ended, and the machine with it */
+	bool undoing, undone; /* poststop hooks after a create that failed: they run once */
+	bool letting_go;      /* it has ended, and the machine with it */
 	bool cri; /* of CRI's; never of sbx-oci's, whose callers write the same annotations */
 	bool cpuset_noted; /* see container_take_resources() */
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
@@ -71,6 +72,12 @@ struct container {
 int container_create(struct shim *shim, const Task__CreateTaskRequest *req, struct rpc_call *call,
 		     struct container **ret, struct err *err);
 void container_free(struct container *container);
+
+/* Nothing more can run in it. */
+static inline bool container_has_ended(const struct container *container)
+{
+	return container->init.state == PROCESS_STOPPED || container->letting_go;
+}
 
 /* The VM is ready: creates the container in it and answers Create. */
 void container_enter(struct container *container);

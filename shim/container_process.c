@@ -11,6 +11,7 @@
 #include "shim/container_hooks.h"
 #include "shim/grace.h"
 #include "shim/shim.h"
+#include "shim/shim_task_internal.h"
 #include "shim/spec.h"
 #include "shim/spec_guest.h"
 #include "shim/task_events.h"
@@ -247,7 +248,10 @@ static void finish_deletion(struct process *process)
 	}
 	/* A Start that still waits for its hooks waits in vain from here on. */
 	on_poststart(NULL, process);
-	container_hooks_run(container, HOOKS_STOPPED, on_poststop, container);
+	if (container->undone)
+		on_poststop(NULL, container);
+	else if (!container->undoing)
+		container_hooks_run(container, HOOKS_STOPPED, on_poststop, container);
 }
 
 static void on_deleted(const ProtobufCMessage *reply, const struct err *err, void *data)
@@ -345,13 +349,17 @@ bool container_lets_go(struct container *container)
 	if (container->letting_go)
 		return true;
 	/* Only containerd's clients leave a task that has ended lying about; the others delete it at once. */
-	if (!container->alone || !shim->publisher || shim->sandbox.state != SANDBOX_READY)
+	if (!container->alone || shim->containers.next != shim->containers.prev ||
+	    shim->pod_service || !shim->publisher || shim->sandbox.state != SANDBOX_READY)
 		return false;
 	request.id = container->id;
 	container->letting_go = agent_client_call(shim->sandbox.agent, "Delete", &request.base, 0,
 						  on_emptied, container) == 0;
-	if (container->letting_go)
+	if (container->letting_go) {
 		grace_begin();
+		/* A guest that does not answer is not waited for longer than for one that is to die. */
+		process_killed(&container->init);
+	}
 	return container->letting_go;
 }
 
@@ -377,8 +385,10 @@ void container_process_stopped(struct process *process)
 {
 	struct container *container = process->container;
 
-	if (process == &container->init)
+	if (process == &container->init) {
 		init_stopped(container);
+		task_release_starts(container);
+	}
 	if (!process->never_ran)
 		task_event_exited(process);
 }

@@ -96,10 +96,20 @@ static int find(const char *dir, const char *sub, const char *name, int mode, ch
 	return 0;
 }
 
+/* A copy of the shim may lie in /tmp, or in a directory there, in which anybody can put a program beside it. */
+static bool is_safe(const char *dir, const char *sub)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return (size_t)snprintf(path, sizeof(path), "%s%s", dir, sub) < sizeof(path) &&
+	       stat(path, &st) == 0 && !(st.st_mode & S_IWOTH);
+}
+
 int places_look_for_program(const char *dir, const char *prefix, const char *name, char **ret,
 			    struct err *err)
 {
-	int r = find(dir, "", name, X_OK, ret);
+	int r = is_safe(dir, "") ? find(dir, "", name, X_OK, ret) : -ENOENT;
 
 	if (r == -ENOENT)
 		r = find(prefix, "/bin", name, X_OK, ret) < 0 ? r : 0;
@@ -109,27 +119,14 @@ int places_look_for_program(const char *dir, const char *prefix, const char *nam
 	return 0;
 }
 
-/*
- * Who may write to the program's own directory may as well replace the program. The directory above is another
- * matter where that is /tmp, in which a copy's own may lie.
- */
-static bool is_safe_above(const char *dir)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	return (size_t)snprintf(path, sizeof(path), "%s/..", dir) < sizeof(path) &&
-	       stat(path, &st) == 0 && !(st.st_mode & S_IWOTH);
-}
-
 int places_look_for_share(const char *dir, const char *prefix, const char *name, char **ret,
 			  struct err *err)
 {
 	int r = -ENOENT;
 
-	if (is_safe_above(dir))
+	if (is_safe(dir, "/.."))
 		r = find(dir, "/../share", name, R_OK, ret);
-	if (r == -ENOENT && is_safe_above(dir))
+	if (r == -ENOENT && is_safe(dir, "/.."))
 		r = find(dir, "/../share/sbx", name, R_OK, ret);
 	if (r == -ENOENT)
 		r = find(prefix, "/share/sbx", name, R_OK, ret);

@@ -214,6 +214,8 @@ void process_fail(struct process *process, const struct err *err)
 	}
 	if (process->start)
 		rpc_fail(TAKE_PTR(process->start), err);
+	if (process->held_start)
+		rpc_fail(TAKE_PTR(process->held_start), err);
 	if (process->state != PROCESS_STOPPED)
 		process->failed = true;
 	/* sbx tells its user why. Others know exits only. */
@@ -265,6 +267,8 @@ void process_finish(struct process *process)
 		rpc_fail(TAKE_PTR(process->start), &gone);
 	if (process->delete_call)
 		rpc_fail(TAKE_PTR(process->delete_call), &gone);
+	if (process->held_start)
+		rpc_fail(TAKE_PTR(process->held_start), &gone);
 	/* Of an exec that is deleted without having run: as its deletion is answered. */
 	answer_waiters(process);
 	process_release_kills(process);

@@ -25,15 +25,16 @@ struct process {
 	char *exec_id; /* "": init */
 	enum process_state state;
 	struct stdio *stdio;
-	struct stdio_request uris; /* as the client gave them; ours */
-	struct spec *spec;         /* of an exec, until it starts */
-	bool ignore_paused;        /* an exec that waits for the end of a pause */
-	char *cgroup;              /* of an exec: beneath the container's; NULL: that one */
-	Task__Copy *copy;          /* of an exec that is one, ours; else NULL */
-	bool agent_exited;         /* the guest's half of an exit */
-	bool killed;               /* SIGKILL was sent; see process_killed() */
-	bool dropped;              /* and the streams were, since */
-	bool never_ran;            /* its start has failed */
+	struct stdio_request uris;   /* as the client gave them; ours */
+	struct spec *spec;           /* of an exec, until it starts */
+	struct rpc_call *held_start; /* of such a one, while that lasts */
+	bool ignore_paused;          /* an exec that waits for the end of a pause */
+	char *cgroup;                /* of an exec: beneath the container's; NULL: that one */
+	Task__Copy *copy;            /* of an exec that is one, ours; else NULL */
+	bool agent_exited;           /* the guest's half of an exit */
+	bool killed;                 /* SIGKILL was sent; see process_killed() */
+	bool dropped;                /* and the streams were, since */
+	bool never_ran;              /* its start has failed */
 	uint32_t exit_status;
 	uint64_t exited_at_ns;  /* CLOCK_REALTIME */
 	struct list waiters;    /* calls of Wait */

@@ -75,6 +75,9 @@ void shim_shut_down_for(struct shim *shim, struct rpc_call *call);
 /* The same where it has neither a client nor a container any more. */
 void shim_end_if_unused(struct shim *shim);
 
+/* Its one container has ended, and the machine ends before anybody is told (container_lets_go()). */
+bool shim_lets_go(const struct shim *shim);
+
 /* A free disk slot of the VM, which is then taken; -1: none. Freeing also empties the slot. */
 int shim_take_slot(struct shim *shim);
 void shim_free_slot(struct shim *shim, int slot);

@@ -245,6 +245,8 @@ void shim_handle_create(struct rpc_call *call, const ProtobufCMessage *msg, void
 		fail(call, EEXIST, "the container exists already");
 	else if (shim->sandbox.state == SANDBOX_DEAD)
 		rpc_fail(call, &shim->sandbox.why);
+	else if (shim_lets_go(shim))
+		fail(call, EBUSY, "the pod has ended with its container");
 	else if (req->checkpoint[0])
 		fail(call, ENOSYS, "restore from a checkpoint: not supported");
 	else if (container_create(shim, req, call, &container, &err) < 0)

@@ -216,8 +216,7 @@ static void end_machine(struct shim *shim)
 	pod_dir_forget_network(shim->pod);
 }
 
-/* Its one container has ended: who is told of that finds the machine gone. */
-static bool let_go(const struct shim *shim)
+bool shim_lets_go(const struct shim *shim)
 {
 	return !list_empty(&shim->containers) &&
 	       list_entry(shim->containers.next, struct container, link)->letting_go;
@@ -228,7 +227,7 @@ static void on_sandbox_failed(const struct err *why, void *data)
 	struct shim *shim = data;
 	struct list *it, *tmp;
 
-	if (let_go(shim)) {
+	if (shim_lets_go(shim)) {
 		sandbox_hang_up(&shim->sandbox);
 		end_machine(shim);
 	} else if (shim->record.status != RECORD_STOPPED) {
@@ -360,7 +359,8 @@ static int set_up_events(struct shim *shim)
 {
 	const char *address = getenv("TTRPC_ADDRESS");
 
-	if (shim->own_pod || !address || !address[0])
+	/* sbx-oci's namespaces, which containerd does not know: its shim may have started sbx-oci. */
+	if (shim->own_pod || shim->pod->namespace[0] == '@' || !address || !address[0])
 		return 0;
 	return publisher_create(shim->loop, address, shim->pod->namespace, &shim->publisher);
 }

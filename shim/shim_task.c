@@ -99,6 +99,30 @@ static void refuse_exec(struct process *process, struct rpc_call *call)
 	process_end(process, 126);
 }
 
+/* In a paused container nothing can start; who says so waits for the end of the pause. */
+static void hold_start(struct process *process, struct rpc_call *call)
+{
+	if (process->ignore_paused && !process->held_start)
+		process->held_start = call;
+	else
+		task_fail(call, EBUSY, "the container is paused");
+}
+
+void task_release_starts(struct container *container)
+{
+	struct list *it, *tmp;
+
+	list_for_each_safe (it, tmp, &container->execs) {
+		struct process *exec = list_entry(it, struct process, link);
+		struct rpc_call *call = TAKE_PTR(exec->held_start);
+
+		if (call && container_has_ended(container))
+			refuse_exec(exec, call);
+		else if (call)
+			container_start_process(exec, call);
+	}
+}
+
 static void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Task__StartRequest *req = (const Task__StartRequest *)msg;
@@ -108,10 +132,10 @@ static void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, voi
 		return;
 	if (process->state != PROCESS_CREATED)
 		task_fail(call, EBUSY, "the process has been started already");
-	else if (req->exec_id[0] && process->container->init.state == PROCESS_STOPPED)
+	else if (req->exec_id[0] && container_has_ended(process->container))
 		refuse_exec(process, call);
-	else if (req->exec_id[0] && process->container->paused && !process->ignore_paused)
-		task_fail(call, EBUSY, "the container is paused");
+	else if (req->exec_id[0] && process->container->paused)
+		hold_start(process, call);
 	else
 		container_start_process(process, call);
 }
@@ -209,7 +233,7 @@ static void handle_exec(struct rpc_call *call, const ProtobufCMessage *msg, void
 		task_fail(call, EINVAL, "not a valid exec id");
 	else if (container_find_process(container, req->exec_id))
 		task_fail(call, EEXIST, "an exec of that id exists already");
-	else if (container->state != CONTAINER_CREATED || container->init.state == PROCESS_STOPPED)
+	else if (container->state != CONTAINER_CREATED || container_has_ended(container))
 		task_fail(call, EBUSY, "the container does not run");
 	else if (container->sandbox)
 		task_fail(call, EINVAL, "the pod's sandbox container has no processes");

@@ -236,6 +236,8 @@ static void on_paused(const ProtobufCMessage *reply, const struct err *err, void
 	if (!err && container) {
 		container->paused = pausing->pause;
 		task_event_paused(container, pausing->pause);
+		if (!pausing->pause)
+			task_release_starts(container);
 	}
 	task_on_forwarded(reply, err, pausing->call);
 	free(pausing);

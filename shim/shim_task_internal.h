@@ -6,6 +6,7 @@
 
 #include "common/rpc.h"
 
+struct container;
 struct process;
 struct shim;
 
@@ -20,6 +21,9 @@ void task_forward(struct shim *shim, struct rpc_call *call, const char *method,
 		  const ProtobufCMessage *request, rpc_done done);
 /* The agent's answer is the client's. */
 void task_on_forwarded(const ProtobufCMessage *reply, const struct err *err, void *data);
+
+/* The pause of a container is over, or the container: starts of execs that waited for that go on, or fail. */
+void task_release_starts(struct container *container);
 
 void task_handle_kill(struct rpc_call *call, const ProtobufCMessage *msg, void *data);
 void task_handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *data);

@@ -200,7 +200,7 @@ static bool has_rows(const char *id)
 		return no("%s", err.msg);
 	reply = (const Agent__PidsResponse *)msg;
 	good = reply->n_rows >= 1 && !reply->n_pids && reply->rows[0]->pid > 1 &&
-	       reply->rows[0]->start_ns && strncmp(reply->rows[0]->command, "/bin/sh -c", 10) == 0;
+	       reply->rows[0]->start_ns && strcmp(reply->rows[0]->command, "sh") == 0;
 	if (!good)
 		no("%zu rows, \"%s\"", reply->n_rows, reply->n_rows ? reply->rows[0]->command : "");
 	protobuf_c_message_free_unpacked(msg, NULL);

@@ -57,20 +57,20 @@ Test(ps, uid)
 	cr_assert_eq(parse_ps_uid("Name:\tx\nUid:\tx\n", &uid), -EINVAL);
 }
 
-Test(ps, command)
+Test(ps, name)
 {
-	char text[16];
+	char name[PS_MAX_NAME + 1];
 
-	format_ps_command("sleep\0001d\0", 9, "1 (sleep) S", text, sizeof(text));
-	cr_assert_str_eq(text, "sleep 1d");
-	format_ps_command("a\x1b\n\xff", 4, "", text, sizeof(text));
-	cr_assert_str_eq(text, "a???");
-	format_ps_command("\0\0", 2, "1 (k\n) x) S", text, sizeof(text));
-	cr_assert_str_eq(text, "[k?) x]");
-	format_ps_command("", 0, "1 nothing", text, sizeof(text));
-	cr_assert_str_eq(text, "");
-	format_ps_command("0123456789abcdefgh", 18, "", text, sizeof(text));
-	cr_assert_str_eq(text, "0123456789abcde");
-	format_ps_command("", 0, "1 (0123456789abcdefgh) S", text, sizeof(text));
-	cr_assert_str_eq(text, "[0123456789abcd");
+	parse_ps_name("1 (sleep) S", name);
+	cr_assert_str_eq(name, "sleep");
+	parse_ps_name("1 (k\n) \x1b\xff) S", name);
+	cr_assert_str_eq(name, "k?) ??");
+	parse_ps_name("1 nothing", name);
+	cr_assert_str_eq(name, "");
+	parse_ps_name("1 )(", name);
+	cr_assert_str_eq(name, "");
+	parse_ps_name(
+		"1 (0123456789012345678901234567890123456789012345678901234567890123456789) S",
+		name);
+	cr_assert_eq(strlen(name), PS_MAX_NAME);
 }

@@ -13,6 +13,8 @@
 
 static char root[] = "/tmp/sbx-oci-store-XXXXXX";
 
+#define NAMES_SIZE 64
+
 static void add(const char *id)
 {
 	const struct oci_record record = {
@@ -28,9 +30,9 @@ static void add(const char *id)
 static int collect(const struct oci_record *record, void *data)
 {
 	char *names = data;
+	size_t n = strlen(names);
 
-	strcat(names, record->id);
-	strcat(names, " ");
+	snprintf(names + n, NAMES_SIZE - n, "%s ", record->id);
 	return strcmp(record->id, "stop") == 0 ? -ECANCELED : 0;
 }
 
@@ -44,7 +46,7 @@ static void remove_root(void)
 
 Test(oci_store, containers_come_in_the_order_of_their_ids)
 {
-	char names[64] = "";
+	char names[NAMES_SIZE] = "";
 	struct err err = ERR_INIT;
 
 	cr_assert_not_null(mkdtemp(root));
