@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #include "common/loop.h"
+#include "shim/agent_client.h"
+#include "shim/shim_task_internal.h"
 #include "shim/stream_hub.h"
 #include "tests/unit/shim/fake_guest.h"
 
@@ -105,4 +107,69 @@ Test(late_guest, a_stream_that_it_never_dials_for_is_forgotten_with_its_process)
 	process_end(exec, 0);
 	/* The hub goes first at the end of a pod: nothing of it may be held. */
 	stream_hub_destroy(hub);
+}
+
+/* Its deletion is carried out when init has stopped, which the end of the machine does to it. */
+Test(late_guest, a_created_container_is_deleted_after_the_machine_has_gone)
+{
+	struct err gone = ERR_INIT;
+
+	guest_add_exec("e1");
+	guest_ask_delete("", "init");
+	guest_exits("", 137);
+	cr_assert_eq(guest.container->init.state, PROCESS_CREATED, "e1 has not ended");
+	agent_client_destroy(TAKE_PTR(guest.shim->sandbox.agent));
+	err_set(&gone, EPIPE, "the machine has gone");
+	container_fail(guest.container, &gone);
+	guest_turns();
+	cr_assert_str_eq(guest.answers, "init;");
+	cr_assert(list_empty(&guest.shim->containers));
+}
+
+static struct process *add_patient(void)
+{
+	struct process *exec = guest_add_exec("e1");
+
+	guest.container->init.state = PROCESS_RUNNING;
+	guest.container->paused = true;
+	exec->state = PROCESS_CREATED;
+	exec->ignore_paused = true;
+	guest_give_spec(exec);
+	guest_ask_start("e1", "start");
+	cr_assert_not(guest_was_asked("Exec", "e1"));
+	guest_ask_start("e1", "again");
+	cr_assert_str_eq(guest.answers, "again failed (16);");
+	return exec;
+}
+
+Test(late_guest, a_start_waits_for_the_end_of_a_pause)
+{
+	struct process *exec = add_patient();
+
+	guest.container->paused = false;
+	task_release_starts(guest.container);
+	guest_turns();
+	cr_assert_eq(exec->state, PROCESS_STARTING);
+	guest_answers("Exec", "e1");
+	cr_assert_str_eq(guest.answers, "again failed (16);start;");
+}
+
+Test(late_guest, or_for_the_end_of_the_container)
+{
+	struct process *exec = add_patient();
+
+	guest_exits("", 137);
+	guest_turns();
+	cr_assert_eq(exec->state, PROCESS_STOPPED);
+	cr_assert(exec->never_ran);
+	cr_assert_str_eq(guest.answers, "again failed (16);start failed (16);");
+}
+
+Test(late_guest, or_for_its_own_deletion)
+{
+	add_patient();
+	guest_ask_delete("e1", "delete");
+	guest_turns();
+	cr_assert(strstr(guest.answers, "start failed") && strstr(guest.answers, "delete;"), "%s",
+		  guest.answers);
 }
