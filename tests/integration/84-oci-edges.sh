@@ -150,9 +150,9 @@ sleep 1000 &
 echo $! >/sys/fs/cgroup/sbx-busy/one/cgroup.procs
 o run -b "$b" b1
 check "and one with processes in it" '[ $status = 1 ] && err_has "/sbx-busy/one: is not empty"'
-check "they stay, and nothing of ours" '[ -s /sys/fs/cgroup/sbx-busy/one/cgroup.procs ] && ! remains'
+check "they stay, and nothing of ours" 'grep -q . /sys/fs/cgroup/sbx-busy/one/cgroup.procs && ! remains'
 kill $!
-wait_for '! [ -s /sys/fs/cgroup/sbx-busy/one/cgroup.procs ]'
+wait_for '! grep -q . /sys/fs/cgroup/sbx-busy/one/cgroup.procs'
 o run -b "$b" b1
 check "an empty one is taken" '[ $status = 0 ] && out_is ran'
 rmdir /sys/fs/cgroup/sbx-busy/one /sys/fs/cgroup/sbx-busy 2>/dev/null
