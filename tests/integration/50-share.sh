@@ -80,7 +80,7 @@ cp "$build/tests/fs_cases" "$cases"
 mkdir "$share/there" "$share/here"
 case $size in
 small) files=300 ;;
-full) files=100000 run_limit=1500 ;;
+full) files=100000 run_limit=5000 ;;
 *) files=300 ;;
 esac
 FS_CASES_FILES=$files "$cases" "$share/here" >"$work/here"
