@@ -112,7 +112,8 @@ Test(hooks, run_as_the_process_will)
 	     *none[] = {NULL};
 	/* As the agent has none by mistake: without close-on-exec. */
 	_cleanup_close_ int fd = fcntl(0, F_DUPFD, 50);
-	struct hook_process process = {.envp = envp, .uid = geteuid(), .become = go_away, .data = &fd};
+	struct hook_process process = {
+		.envp = envp, .uid = geteuid(), .become = go_away, .data = &fd};
 	struct err err = ERR_INIT;
 
 	cr_assert_eq(run_as(&process, none, &err), -EIO);
