@@ -7,7 +7,8 @@
  *	                 --clone--> init: parent is the agent, in the container's cgroup and namespaces
  *	                 writes init's id maps, reports CHILD, lets init go on, exits
  *	init: runs the plan's operations, changes its root, reports READY, waits for the byte,
- *	      runs the startContainer hooks, becomes the user, execs; or stays what it is and has a child do that (init.c)
+ *	      runs the startContainer hooks, becomes the user, execs; or stays what it is and has a
+ *	      child do that (init.c)
  *
  * The helper is needed because a disk cannot be mounted from inside a user namespace, and because
  * it may wait where the agent must not. An exec's helper joins the namespaces and clones likewise

@@ -34,7 +34,6 @@
 #include "shim/argv.h"
 #include "shim/host_cgroup.h"
 #include "shim/hypervisor_vmm_internal.h"
-#include "shim/oom_score.h"
 #include "shim/places.h"
 #include "shim/spawn.h"
 #include "vmm.pb-c.h"
@@ -414,19 +413,6 @@ static int vmm_stages(struct hypervisor *hv, hypervisor_stage stage, void *data)
 
 	return vmm_ask(vmm_of(hv), &inv, on_status,
 		       &(struct vmm_request){.stage = stage, .data = data});
-}
-
-static int vmm_set_oom_score(struct hypervisor *hv, int score)
-{
-	struct vmm *vmm = vmm_of(hv);
-	int r = 0;
-
-	hv->oom_score = score;
-	if (hv->pid > 0)
-		r = oom_score_write(hv->pid, score);
-	if (r == 0 && vmm->share_pid > 0)
-		r = oom_score_write(vmm->share_pid, score);
-	return r;
 }
 
 static size_t vmm_console(struct hypervisor *hv, char *buf, size_t max)

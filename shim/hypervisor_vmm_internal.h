@@ -43,6 +43,8 @@ int vmm_ask(struct vmm *vmm, const struct rpc_invocation *what, rpc_done fn,
 void vmm_on_done(const ProtobufCMessage *reply, const struct err *err, void *data);
 
 void vmm_stop(struct hypervisor *hv);
+/* Of the monitor and of the file server, where there is one. */
+int vmm_set_oom_score(struct hypervisor *hv, int score);
 int vmm_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "common/loop.h"
 #include "shim/argv.h"
+#include "shim/oom_score.h"
 #include "shim/places.h"
 #include "shim/spawn.h"
 #include "vmm.pb-c.h"
@@ -94,4 +95,17 @@ int vmm_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err
 		return err_set_errno(err, -r, "cannot attach sbx-share");
 	*ret_fd = TAKE_FD(ours);
 	return 0;
+}
+
+int vmm_set_oom_score(struct hypervisor *hv, int score)
+{
+	struct vmm *vmm = vmm_of(hv);
+	int r = 0;
+
+	hv->oom_score = score;
+	if (hv->pid > 0)
+		r = oom_score_write(hv->pid, score);
+	if (r == 0 && vmm->share_pid > 0)
+		r = oom_score_write(vmm->share_pid, score);
+	return r;
 }
