@@ -28,12 +28,12 @@
 
 #include "agent/child.h"
 #include "agent/hooks.h"
+#include "agent/program.h"
 #include "agent/report.h"
 #include "agent/user.h"
 #include "common/cleanup.h"
 #include "common/path.h"
 
-#define DEFAULT_PATH       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DEVPTS_SUPER_MAGIC 0x1cd1
 
 static bool is_char_device(int fd, unsigned int major_no, unsigned int minor_no)
@@ -283,39 +283,6 @@ static int run_start_hooks(const struct becoming *becoming, struct err *err)
 	return hooks_run(&args->plan->start_hooks, "startContainer", "created", &as, err);
 }
 
-/* Like execvpe(3), but never handing a file without an interpreter to a shell. */
-static int exec_program(const struct process_plan *process)
-{
-	const char *name = process->argv[0], *path = DEFAULT_PATH;
-	int best = ENOENT;
-
-	if (strchr(name, '/')) {
-		execve(name, process->argv, process->envp);
-		return errno;
-	}
-	for (char **var = process->envp; *var; var++) {
-		if (!strncmp(*var, "PATH=", 5))
-			path = *var + 5;
-	}
-	for (const char *next; path; path = next) {
-		size_t len = strcspn(path, ":");
-		char file[PATH_MAX];
-
-		next = path[len] ? path + len + 1 : NULL;
-		/* An empty entry would be the working directory: docker does not look there. */
-		if (!len || (size_t)snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, name) >=
-				    sizeof(file))
-			continue;
-		execve(file, process->argv, process->envp);
-		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-			return errno;
-		/* A file that is there and may not be run is the better reason. */
-		if (errno == EACCES)
-			best = EACCES;
-	}
-	return best;
-}
-
 void child_become(const struct child_args *args, int root_fd, int tty_fd)
 {
 	const struct process_plan *process = args->process;
@@ -334,14 +301,9 @@ void child_become(const struct child_args *args, int root_fd, int tty_fd)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (become(&becoming, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_NOT_RUNNABLE);
-	code = exec_program(process);
+	code = program_exec(process);
 	status = code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
-	if (code == ENOENT && !strchr(process->argv[0], '/'))
-		err_set(&err, code,
-			"exec \"%.256s\": executable file not found in $PATH (exit status %d)",
-			process->argv[0], status);
-	else
-		err_set(&err, code, "exec \"%.256s\": %s (exit status %d)", process->argv[0],
-			strerror(code), status);
+	program_err(&err, process, code,
+		    status == EXIT_NOT_FOUND ? " (exit status 127)" : " (exit status 126)");
 	report_fail(args->report_fd, &err, status);
 }

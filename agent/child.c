@@ -40,6 +40,7 @@
 #include "agent/idmap.h"
 #include "agent/init.h"
 #include "agent/mount.h"
+#include "agent/program.h"
 #include "agent/report.h"
 #include "agent/rootfs.h"
 #include "agent/share.h"
@@ -184,7 +185,8 @@ run_init(const struct child_args *args, int rootfs_fd, int sync_fd)
 		_exit(EXIT_SETUP);
 	close(sync_fd);
 	setsid();
-	if (build(args, rootfs_fd, &root, &tty, &err) < 0)
+	if (build(args, rootfs_fd, &root, &tty, &err) < 0 ||
+	    (args->find_program && program_find(args->process, &err) < 0))
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	close(rootfs_fd);
 	if (report_send(args->report_fd, &ready, -1) < 0 || report_wait_go(args->report_fd) < 0)

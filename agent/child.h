@@ -22,6 +22,7 @@ struct child_args {
 	const Agent__Rootfs *rootfs;
 	struct ns_joins joins;
 	const char *resolv_conf; /* to write into rootfs; NULL: it has its own */
+	bool find_program;       /* fail before READY where it is not there */
 	/* An exec: */
 	int init_pidfd;
 	uint64_t namespaces;     /* CLONE_NEW* to join */

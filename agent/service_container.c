@@ -72,6 +72,7 @@ static int create(struct agent *agent, const Agent__CreateRequest *req, struct r
 	_cleanup_plan_ struct plan plan = {0};
 	struct child_args args = {
 		.rootfs = req->rootfs,
+		.find_program = req->find_program,
 		.init_pidfd = -1,
 		.joins.ready_fd = -1,
 	};

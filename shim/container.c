@@ -276,11 +276,13 @@ static void fail_create(struct container *container, const struct err *err)
 static void on_created(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
 	struct container *container = data;
+	struct err why;
 
 	if (!container->create)
 		return;
 	if (err) {
-		fail_create(container, err);
+		why = container_refusal(err);
+		fail_create(container, &why);
 		return;
 	}
 	stages_mark(&container->shim->sandbox.stages, "rootfs mounted");
@@ -305,6 +307,8 @@ static void create_in_guest(struct container *container)
 	request.rootfs = &rootfs.rootfs;
 	request.spec = container->guest_spec;
 	request.streams = &streams;
+	/* Where engines expect it, as with runc; `sbx run` wants the exit status that comes of its start. */
+	request.find_program = !shim->own_pod;
 	r = stdio_expect(container->init.stdio, shim->sandbox.hub, &streams);
 	if (r == 0)
 		r = agent_client_call(shim->sandbox.agent, "Create", &request.base, 0, on_created,

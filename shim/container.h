@@ -89,6 +89,12 @@ bool container_lets_go(struct container *container);
 /* The VM is gone: answers everything open with err. */
 void container_fail(struct container *container, const struct err *err);
 
+/*
+ * What Create and Start answer where the guest refuses, as runc's shim does: a text. Who reads NotFound takes
+ * it for the container's; the end of the connection, and what may come right by itself, keep their codes.
+ */
+struct err container_refusal(const struct err *why);
+
 /* Starts process, which is in state CREATED, and answers call. */
 void container_start_process(struct process *process, struct rpc_call *call);
 /* Registers an exec. */

@@ -34,11 +34,7 @@ static void on_poststart(const struct err *err, void *data)
 	rpc_reply(TAKE_PTR(process->start), &response.base);
 }
 
-/*
- * As runc's shim: why a program does not start is a text. Who reads NotFound takes it for the container's; the end
- * of the connection, and what may come right by itself, keep their codes.
- */
-static void refuse_start(struct process *process, const struct err *why)
+struct err container_refusal(const struct err *why)
 {
 	static const int kept[] = {ECANCELED, ECONNRESET, EPIPE, ETIMEDOUT, EBUSY};
 	struct err err = *why;
@@ -47,6 +43,13 @@ static void refuse_start(struct process *process, const struct err *why)
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		if (why->code == kept[i])
 			err.code = why->code;
+	return err;
+}
+
+static void refuse_start(struct process *process, const struct err *why)
+{
+	struct err err = container_refusal(why);
+
 	rpc_fail(TAKE_PTR(process->start), &err);
 }
 

@@ -41,7 +41,6 @@
 #include "common/loop.h"
 #include "common/rpc.h"
 #include "shim/oci_pod.h"
-#include "shim/oci_program.h"
 #include "shim/oci_root.h"
 #include "shim/terminal.h"
 #include "task.pb-c.h"
@@ -240,8 +239,6 @@ static int settle(struct life *life, struct err *err)
 	r = enter_namespaces(standin->spec, err);
 	if (r == 0)
 		r = oci_root_enter(standin->spec, standin->bundle, standin->rootfs, err);
-	if (r == 0 && standin->spec)
-		r = oci_program_find(standin->spec, err);
 	if (r < 0)
 		return r;
 	if (standin->spec)

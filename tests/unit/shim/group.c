@@ -101,3 +101,17 @@ Test(group, of_cri)
 		cr_assert_eq(group_is_cri(spec), cases[i].is, "%zu", i);
 	}
 }
+
+Test(group, of_a_spec)
+{
+	static const char text[] = "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"},"
+				   "\"annotations\":{\"sbx.pod\":\"pod\"}}";
+	struct err err = ERR_INIT;
+	struct spec *spec = NULL;
+	char id[POD_ID_MAX + 1];
+
+	cr_assert_eq(spec_parse(text, strlen(text), &spec, &err), 0, "%s", err.msg);
+	cr_assert_eq(group_of_spec(spec, "own", id, &err), 0);
+	cr_assert_str_eq(id, "pod");
+	spec_free(spec);
+}
