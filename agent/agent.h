@@ -30,6 +30,7 @@ struct agent {
 	struct list containers;
 	size_t n_containers;
 	size_t n_forwards; /* forward.c's */
+	size_t n_volumes;  /* volume.c's */
 	struct ns_pod pod; /* shared by containers without a pid namespace of their own */
 	struct agent_stage stages[AGENT_MAX_STAGES];
 	size_t n_stages;

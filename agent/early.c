@@ -8,6 +8,7 @@
  *	/proc /sys /sys/fs/cgroup /dev	the kernel's
  *	/run/rootfs /run/devices	where containers are put together (rootfs.h)
  *	/run/share			where the host's folders are while they are (share.h)
+ *	/run/memory			the pod's own, in memory (volume.h)
  */
 #include "agent/early.h"
 
@@ -24,6 +25,7 @@
 
 #include "agent/rootfs.h"
 #include "agent/share.h"
+#include "agent/volume.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 
@@ -85,7 +87,7 @@ int early_mounts(struct err *err)
 	}
 	if (mkdir(ROOTFS_WORK, 0755) < 0 || mkdir(DEVICES_WORK, 0755) < 0)
 		return err_set_errno(err, errno, "%s", ROOTFS_WORK);
-	if (mkdir(SHARE_WORK, 0700) < 0)
+	if (mkdir(SHARE_WORK, 0700) < 0 || mkdir(VOLUME_WORK, 0700) < 0)
 		return err_set_errno(err, errno, "%s", SHARE_WORK);
 	/*
 	 * Cgroups, namespaces and interfaces wait for all the kernel's readers, each time some ticks

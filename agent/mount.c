@@ -21,7 +21,6 @@
 #include "agent/fsmount.h"
 #include "agent/mount_internal.h"
 #include "agent/net.h"
-#include "agent/share.h"
 #include "common/cleanup.h"
 #include "common/io.h"
 #include "common/path.h"
@@ -235,7 +234,7 @@ static int do_bind(const struct plan *plan, int root_fd, const struct op *op, st
 	struct stat st;
 	int r;
 
-	source = prepared ? mount_open_prepared(plan, op, err) : share_open(op->mount->source, err);
+	source = prepared ? mount_open_prepared(plan, op, err) : mount_open_source(op, err);
 	if (source < 0)
 		return err_wrap(err, "mount %.128s", op->path);
 	if (fstat(source, &st) < 0)

@@ -17,6 +17,9 @@ int mount_begin(struct fsmount *fs, const struct op *op, struct err *err);
 /* Idmaps a detached mount, where op says so. */
 int mount_idmap(int mount_fd, const struct op *op, struct err *err);
 
+/* Opens what a bind is of, O_PATH: a share's root or a volume's directory. */
+int mount_open_source(const struct op *op, struct err *err);
+
 /* Whether mount_prepare() has made op's mount, and what it is a mount of. */
 bool mount_is_prepared(const struct plan *plan, const struct op *op);
 int mount_open_prepared(const struct plan *plan, const struct op *op, struct err *err);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: to map a mount's ids takes root of the user namespace that the file system is of, which
- * for a folder of the host is the guest's own; and to mount a sysfs takes root of the one that the network
- * which it shows belongs to. So the helper does both before the container's user namespace is there, and
- * leaves the mount beneath DEVICES_WORK, in a directory or on a file that has the operation's
+ * for a folder of the host is the guest's own, as it is for one of the pod's memory, where a directory may have to be
+ * made; and to mount a sysfs takes root of the one that the network which it shows belongs to. So the helper
+ * does all that before the container's user namespace is there, and leaves the mount beneath DEVICES_WORK, in a directory or on a file that has the operation's
  * number for a name; the container's first process, whose mounts are a copy of the helper's, binds it from
  * there. The network that such a sysfs shows is the pod's, where the helper is, also for a container that
  * joins another one's.
@@ -22,6 +22,7 @@
 #include "agent/mount_internal.h"
 #include "agent/rootfs.h"
 #include "agent/share.h"
+#include "agent/volume.h"
 #include "common/cleanup.h"
 
 int mount_idmap(int mount_fd, const struct op *op, struct err *err)
@@ -45,7 +46,7 @@ bool mount_is_prepared(const struct plan *plan, const struct op *op)
 	if (!(plan->namespaces & CLONE_NEWUSER))
 		return false;
 	return (of_network && !(plan->namespaces & CLONE_NEWNET)) ||
-	       (op->kind == OP_BIND && op->mount->options.idmap);
+	       (op->kind == OP_BIND && (op->mount->options.idmap || op->mount->volume));
 }
 
 static void name_of(const struct plan *plan, const struct op *op, char ret[64])
@@ -73,9 +74,15 @@ static int make_target(const char *path, bool directory)
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_idmapped(const struct op *op, struct err *err)
+int mount_open_source(const struct op *op, struct err *err)
 {
-	_cleanup_close_ int source = share_open(op->mount->source, err), tree = -1;
+	return op->mount->volume ? volume_open(op->mount->volume, err)
+				 : share_open(op->mount->source, err);
+}
+
+static int open_bind(const struct op *op, struct err *err)
+{
+	_cleanup_close_ int source = mount_open_source(op, err), tree = -1;
 
 	if (source < 0)
 		return source;
@@ -100,7 +107,7 @@ static int prepare(const struct plan *plan, const struct op *op, struct err *err
 	char path[64];
 	int r;
 
-	tree = op->kind == OP_BIND ? open_idmapped(op, err) : open_fresh(op, err);
+	tree = op->kind == OP_BIND ? open_bind(op, err) : open_fresh(op, err);
 	if (tree < 0)
 		return tree;
 	if (fstat(tree, &st) < 0)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "agent/share.h"
+#include "common/path.h"
 
 /* What every container has in /dev, by the runtime-spec. */
 static const struct {
@@ -105,26 +106,56 @@ static int plan_mount_idmaps(struct plan *plan, const Spec__Mount *mount, struct
 				 mount->n_gid_mappings, where, &op->mount->idmaps, err);
 }
 
-/* A file or folder of the host, by its name among the shares; all else is the host's to resolve. */
-static int plan_bind(struct plan *plan, const Spec__Mount *mount, struct op *op, struct err *err)
+static int plan_volume(const Spec__Volume *from, struct op *op, struct err *err)
 {
-	const char *dest = mount->destination;
+	struct plan_volume *volume;
 	int r;
 
+	if (!path_is_name(from->name))
+		return err_set(err, EINVAL, "mounts: %.128s: \"%.64s\" is not the name of a volume",
+			       op->path, from->name);
+	r = check_path("mounts: volume.path", from->path, err);
+	if (r < 0)
+		return r;
+	volume = calloc(1, sizeof(*volume));
+	if (!volume)
+		return err_set(err, ENOMEM, "mounts: out of memory");
+	op->mount->volume = volume;
+	r = options_parse(from->options, from->n_options, &volume->options, err);
+	if (r < 0)
+		return err_wrap(err, "mounts: %.128s", op->path);
+	volume->name = op->mount->source = from->name;
+	volume->path = from->path;
+	volume->mode = from->mode & 07777;
+	volume->uid = from->uid;
+	volume->gid = from->gid;
+	return 0;
+}
+
+/* A file or folder of the host, by its name among the shares; all else is the host's to resolve. */
+static int plan_share(struct plan *plan, const Spec__Mount *mount, struct op *op, struct err *err)
+{
 	if (!mount->share[0])
 		return err_set(err, ENOSYS, "mounts: %.128s: a bind mount of what is not shared",
-			       dest);
-	r = share_check(mount->share, dest, err);
+			       mount->destination);
+	op->mount->source = mount->share;
+	plan->shares = true;
+	return share_check(mount->share, mount->destination, err);
+}
+
+static int plan_bind(struct plan *plan, const Spec__Mount *mount, struct op *op, struct err *err)
+{
+	int r;
+
+	op->kind = OP_BIND;
+	op->mount->type = "bind";
+	r = mount->volume ? plan_volume(mount->volume, op, err) : plan_share(plan, mount, op, err);
 	if (r < 0)
 		return r;
 	if (op->mount->options.n_data)
 		return err_set(err, EINVAL,
-			       "mounts: %.128s: \"%.64s\" is no option of a bind mount", dest,
+			       "mounts: %.128s: \"%.64s\" is no option of a bind mount", op->path,
 			       op->mount->options.data[0]);
-	op->kind = OP_BIND;
-	op->mount->type = "bind";
-	op->mount->source = mount->share;
-	plan->shares = true;
 	return plan_mount_idmaps(plan, mount, op, err);
 }
 
@@ -386,6 +417,7 @@ void plan_finish(struct plan *plan)
 		if (!mounts || !plan->ops[i].mount)
 			continue;
 		plan_idmaps_finish(&plan->ops[i].mount->idmaps);
+		free(plan->ops[i].mount->volume);
 		free(plan->ops[i].mount);
 	}
 	free(plan->ops);

@@ -48,7 +48,7 @@ enum op_kind {
 	OP_LOOPBACK,       /* brings the new network namespace's lo up */
 	OP_SYSCTL,         /* path: dotted name; value */
 	OP_MOUNT,          /* path, mount */
-	OP_BIND,           /* path, mount: source is a share's name */
+	OP_BIND,           /* path, mount: source is a share's name or a volume's */
 	OP_DEVICE,         /* path, device: kept where it is there already */
 	OP_SYMLINK,        /* path, value: kept where something is there already */
 	OP_CWD,            /* path: made where it is missing */
@@ -56,6 +56,14 @@ enum op_kind {
 	OP_READONLY,       /* path: skipped where it is missing */
 	OP_MOUNT_READONLY, /* path: of a mount, after all that is made in it */
 	OP_PROPAGATION,    /* flags of the root, once it is "/" */
+};
+
+/* A directory of one of the pod's volumes in memory (volume.h). */
+struct plan_volume {
+	const char *name, *path;
+	struct mount_options options; /* of the volume, where it has to be made */
+	mode_t mode;                  /* of the directory, likewise */
+	uint32_t uid, gid;
 };
 
 struct op {
@@ -66,6 +74,7 @@ struct op {
 			const char *type, *source;
 			struct mount_options options;
 			struct idmaps idmaps;
+			struct plan_volume *volume; /* of a bind: instead of a share */
 		} * mount;
 		struct {
 			mode_t mode; /* with S_IFCHR, S_IFBLK or S_IFIFO */
@@ -145,7 +154,7 @@ struct plan {
 	struct op *ops;
 	size_t n_ops;
 	struct seccomp seccomp; /* of every process; the instructions are the spec's */
-	bool shares;            /* some operation is an OP_BIND */
+	bool shares;            /* some operation is an OP_BIND of a share */
 	struct hooks create_hooks, start_hooks;
 	bool init; /* the process runs under an init of ours (init.h) */
 	struct process_plan process;

@@ -73,8 +73,17 @@ static void print_rule(struct strbuf *sb, const struct device_rule *rule)
 static void print_mount(struct strbuf *sb, const struct op *op)
 {
 	const struct mount_options *o = &op->mount->options;
+	const struct plan_volume *volume = op->mount->volume;
 
 	strbuf_addf(sb, " %s %s", op->mount->type, op->mount->source);
+	if (volume) {
+		strbuf_addf(sb, " volume %s %04o %u:%u", volume->path, volume->mode, volume->uid,
+			    volume->gid);
+		if (volume->options.attr_set)
+			strbuf_addf(sb, " set=%#" PRIx64, volume->options.attr_set);
+		for (size_t i = 0; i < volume->options.n_data; i++)
+			strbuf_addf(sb, " %s", volume->options.data[i]);
+	}
 	if (o->attr_set || o->attr_clr)
 		strbuf_addf(sb, " set=%#" PRIx64 " clr=%#" PRIx64, o->attr_set, o->attr_clr);
 	if (o->rec_set || o->rec_clr)

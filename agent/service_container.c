@@ -11,6 +11,7 @@
 #include "agent/rootfs.h"
 #include "agent/service.h"
 #include "agent/service_process.h"
+#include "agent/volume.h"
 #include "common/rpc.h"
 
 #define FREEZE_TIMEOUT_NS 10000000000ull
@@ -88,6 +89,8 @@ static int create(struct agent *agent, const Agent__CreateRequest *req, struct r
 		r = plan_make(req->spec, &plan, err);
 	if (r >= 0)
 		r = ns_find_joins(agent, &plan, &args.joins, err);
+	if (r >= 0)
+		r = volumes_make(agent, &plan, err);
 	if (r >= 0)
 		r = container_create(agent, req->id, &plan, &container, err);
 	if (r < 0)

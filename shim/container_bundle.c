@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "shim/container.h"
 #include "shim/group.h"
+#include "shim/memory_volume.h"
 #include "shim/namespace.h"
 #include "shim/oom_score.h"
 #include "shim/places.h"
@@ -101,6 +102,8 @@ int container_read_bundle(struct container *container, struct err *err)
 		return err_set(
 			err, EINVAL,
 			"config.json: annotations: sbx.init: only `sbx run` has pods with an init");
+	if (!container->shim->own_pod && (r = memory_volumes_mark(container->spec, err)) < 0)
+		return r;
 	container->spec->shares.prefix = container->id;
 	container->spec->id = container->id;
 	container->spec->bundle = container->bundle;

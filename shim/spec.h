@@ -70,10 +70,20 @@ struct spec_process {
 	struct spec_cpu_affinity *exec_cpu_affinity;
 };
 
+/* A folder in the pod's own memory (memory_volume.h). */
+struct spec_volume {
+	const char *name; /* of the volume */
+	char *options[8]; /* of the tmpfs that it is */
+	size_t n_options;
+	const char *path;        /* of the directory in it, "/" on */
+	uint32_t mode, uid, gid; /* of that, where it has to be made */
+};
+
 struct spec_mount {
 	const char *destination, *type, *source;
 	struct json_array options;                    /* of strings */
 	struct json_array uid_mappings, gid_mappings; /* of struct spec_id_mapping */
+	const struct spec_volume *volume; /* set before it is built; NULL: a folder of the host */
 };
 
 struct spec_namespace {

@@ -244,6 +244,26 @@ static int build_kernel_mount(const struct builder *b, const struct spec_mount *
 	return 0;
 }
 
+static int build_volume(const struct builder *b, const struct spec_volume *from, Spec__Mount *m)
+{
+	Spec__Volume *out = json_doc_alloc(&b->spec->doc, 1, sizeof(*out));
+
+	if (!out)
+		return no_memory(b);
+	spec__volume__init(out);
+	out->name = text(from->name);
+	out->options = (char **)(uintptr_t)from->options;
+	out->n_options = from->n_options;
+	out->path = text(from->path);
+	out->mode = from->mode;
+	out->uid = from->uid;
+	out->gid = from->gid;
+	m->type = text("bind");
+	m->source = text(NULL);
+	m->volume = out;
+	return 0;
+}
+
 /* A bind's source is a path of the host, which the guest does not see: it gets the share's name. */
 static int build_bind(const struct builder *b, const struct spec_mount *from, size_t i,
 		      Spec__Mount *m)
@@ -298,7 +318,9 @@ static int build_mounts(const struct builder *b, const struct json_array *mounts
 		if (r == 0)
 			r = spec_build_mappings(b, &from[i].gid_mappings, &m->n_gid_mappings,
 						&m->gid_mappings);
-		if (r == 0 && spec_mount_is_bind(&from[i]))
+		if (r == 0 && from[i].volume)
+			r = build_volume(b, from[i].volume, m);
+		else if (r == 0 && spec_mount_is_bind(&from[i]))
 			r = build_bind(b, &from[i], i, m);
 		else if (r == 0 && spec_mount_kernel_type(&from[i]))
 			r = build_kernel_mount(b, &from[i], m);

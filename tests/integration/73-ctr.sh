@@ -69,6 +69,9 @@ check "and knows of whom, and its arguments" '[ "$(cat "$dir/logged.who")" = "so
 check "and has ended" 'await 5 "! pgrep -f $dir/logger >/dev/null"'
 c --rm --log-uri "binary:///no/such/logger" "$image" unlogged true
 check "a program that is not there is the create's error" '[ $status != 0 ] && err_has /no/such/logger'
+c --rm "$image" lost /no/such/program
+check "a program of the guest that is not there, too" '[ $status != 0 ] && err_has "failed to create shim task: " &&
+	err_has "no such file or directory"'
 c --rm --log-uri "file://$dir/logged.file" "$image" filed sh -c 'echo out; echo err >&2'
 check "a file takes it too" '[ $status = 0 ] && [ "$(sort "$dir/logged.file")" = "err
 out" ]'

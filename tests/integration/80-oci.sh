@@ -55,9 +55,15 @@ o list -q
 check "and nothing is left" 'out_is "" && ! remains'
 bundle notfound x '.process.args = ["/no/such/program"]'
 o run -b "$b" r2
-check "a program that is not there" '[ $status = 1 ] && err_has "no such file or directory" ||
-	err_has "No such file or directory"'
+check "a program that is not there" '[ $status = 1 ] && err_has "no such file or directory"'
 check "leaves nothing" '[ -z "$(ls "$root")" ] && ! remains'
+bundle notfound x '.process.args = ["surely-nothing"]'
+o create -b "$b" r2
+check "create looks for it in the guest" '[ $status = 1 ] && err_has "executable file not found in"'
+bundle notfound x '.process.args = ["/proc/no/program"]'
+o create -b "$b" r2
+check "and on mounts that only the guest has" '[ $status = 1 ] && err_has "no such file or directory"'
+check "and leaves nothing" '[ -z "$(ls "$root")" ] && ! remains'
 bundle more 'echo ran' '.surprise = {a: 1} | .process.argz = [1] | .root |= (.readOnly = true | del(.readonly))'
 o run -b "$b" r6
 check "members that nobody knows are no error" '[ $status = 0 ] && out_is ran'

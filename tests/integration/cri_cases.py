@@ -47,6 +47,8 @@ def shared(pod, first, second):
     """what a pod's containers share"""
     first.out("echo from first >/dev/shm/file; mkdir -p /tmp/own")
     check("/dev/shm is the pod's", second.out("cat /dev/shm/file") == "from first\n")
+    got = first.out("grep ' /dev/shm ' /proc/mounts")
+    check("which is memory of the guest", " tmpfs " in got and "noexec" in got and "size=65536k" in got, got)
     check("/tmp is a container's own", second.run("ls /tmp/own")[0] == 1)
     which = "for n in ipc uts net; do readlink /proc/self/ns/$n; done"
     got = first.out(which), second.out(which)
@@ -94,6 +96,40 @@ def volumes(pod):
     for c in one, two:
         c.stop(0)
         c.remove()
+
+
+@section
+def memory_volumes(pod):
+    """folders in memory"""
+    volume = f"{directory}/kubelet/volumes/kubernetes.io~empty-dir/cache"
+    below, sub = f"{volume}/of two", f"{directory}/kubelet/volume-subpaths/cache/two/0"
+    os.makedirs(volume)
+    os.makedirs(sub)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=2770,gid=1234", "cache", volume], check=True)
+    mount = {"container_path": "/cache", "host_path": volume}
+    one = Container(pod, "one", "exec sleep 1000", mounts=[mount])
+    os.mkdir(below, 0o750)
+    subprocess.run(["mount", "--bind", below, sub], check=True)
+    two = Container(pod, "two", "exec sleep 1000", mounts=[{**mount, "host_path": sub}, {**mount, "container_path": "/all", "readonly": True}])
+    got = one.out("grep ' /cache ' /proc/mounts; stat -c '%a %u:%g' /cache")
+    check("a folder in memory is the guest's", " tmpfs " in got and "size=4096k" in got and "2770 0:1234" in got, got)
+    one.out("echo from one >'/cache/of two/file'")
+    got = two.out("cat /cache/file '/all/of two/file'; stat -c '%a' /cache")
+    check("and the pod's, whole or in part", got == "from one\nfrom one\n2750\n", got)
+    check("and not the host's", os.listdir(below) == [], os.listdir(below))
+    got = two.run("echo x >/all/file")
+    check("read-only is for the one container", got[0] != 0 and "Read-only" in got[2], got)
+    got = one.run("dd if=/dev/zero of=/cache/much bs=1M count=8")
+    check("its size bites", got[0] != 0 and "No space" in got[2], got)
+    one.stop(0)
+    one.remove()
+    one = Container(pod, "one", "exec sleep 1000", mounts=[mount])
+    got = one.out("cat '/cache/of two/file'")
+    check("a container that is there anew finds it", got == "from one\n", got)
+    for c in one, two:
+        c.stop(0)
+        c.remove()
+    subprocess.run(["umount", sub, volume], check=True)
 
 
 @section
@@ -325,6 +361,7 @@ def main():
     streams(in_a)
     attach(a)
     volumes(a)
+    memory_volumes(a)
     identity(a)
     ends(a)
     restarted(in_a)

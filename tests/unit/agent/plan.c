@@ -151,6 +151,43 @@ Test(plan, mounts)
 	refused(ENOSYS, "/data: in a user namespace only a bind mount");
 }
 
+Test(plan, volumes)
+{
+	static char *options[] = {"rbind", "rprivate", "ro"};
+	static char *of_volume[] = {"nosuid", "noexec", "mode=1777", "uid=0", "size=67108864"};
+	Spec__Volume volume = SPEC__VOLUME__INIT;
+
+	volume.name = "0.2a.5f.7";
+	volume.path = "/a/b";
+	volume.mode = 02750;
+	volume.uid = 1;
+	volume.gid = 2;
+	volume.options = of_volume;
+	volume.n_options = ARRAY_SIZE(of_volume);
+	mount.type = "bind";
+	mount.options = options;
+	mount.n_options = ARRAY_SIZE(options);
+	mount.volume = &volume;
+	spec.mounts = mounts;
+	spec.n_mounts = 1;
+	golden("volumes");
+	volume.path = "a/b";
+	refused(EINVAL, "volume.path: \"a/b\" is not an absolute path");
+	volume.path = "/a/../b";
+	refused(EINVAL, "\"..\"");
+	volume.path = "/";
+	volume.name = "../share";
+	refused(EINVAL, "\"../share\" is not the name of a volume");
+	volume.name = "";
+	refused(EINVAL, "is not the name of a volume");
+	volume.name = "x";
+	of_volume[1] = "remount";
+	refused(ENOSYS, "/data: mount option \"remount\"");
+	of_volume[1] = "noexec";
+	options[2] = "size=1m";
+	refused(EINVAL, "is no option of a bind mount");
+}
+
 /* What is to be in /dev comes before it is read-only; nothing else waits. */
 Test(plan, readonly_dev)
 {

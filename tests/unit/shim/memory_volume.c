@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* With real mounts, in a mount namespace of the test's own. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/io.h"
+#include "shim/memory_volume.h"
+#include "shim/mountinfo.h"
+#include "shim/spec.h"
+#include "shim/spec_guest.h"
+
+#define EMPTY_DIRS "pod/volumes/kubernetes.io~empty-dir"
+
+static char base[] = "/tmp/volume-XXXXXX";
+static struct spec *spec;
+static struct err err = ERR_INIT;
+
+static void make(const char *path, mode_t mode)
+{
+	char at[256];
+
+	for (const char *p = path; p; p = strchr(p + 1, '/')) {
+		const char *end = strchr(p + 1, '/');
+
+		snprintf(at, sizeof(at), "%.*s", (int)(end ? end - path : (int)strlen(path)), path);
+		mkdir(at, 0755);
+	}
+	cr_assert_eq(chmod(path, mode), 0, "%s", path);
+}
+
+static void mount_memory(const char *path, const char *options)
+{
+	make(path, 0755);
+	cr_assert_eq(mount("m", path, "tmpfs", MS_NOSUID | MS_NODEV, options), 0, "%s", path);
+}
+
+static void setup(void)
+{
+	char map[32];
+
+	cr_assert_not_null(mkdtemp(base));
+	snprintf(map, sizeof(map), "0 %u 1", geteuid());
+	if (geteuid()) {
+		cr_assert_eq(unshare(CLONE_NEWUSER), 0);
+		cr_assert_eq(io_write_value(AT_FDCWD, "/proc/self/uid_map", map), 0);
+	}
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	/* All that is made goes with it. */
+	cr_assert_eq(mount("base", base, "tmpfs", 0, NULL), 0);
+	cr_assert_eq(chdir(base), 0);
+}
+
+static void teardown(void)
+{
+	spec_free(spec);
+	cr_assert_eq(chdir("/"), 0);
+	cr_assert_eq(umount2(base, MNT_DETACH), 0);
+	cr_assert_eq(rmdir(base), 0);
+}
+
+TestSuite(memory_volume, .init = setup, .fini = teardown);
+
+/* What a container that binds source, beneath base, at destination finds it to be; NULL: a folder of the host. */
+static const struct spec_volume *of(const char *source, const char *destination)
+{
+	char text[1024];
+
+	spec_free(TAKE_PTR(spec));
+	snprintf(text, sizeof(text),
+		 "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"},\"process\":{\"cwd\":\"/"
+		 "\",\"args\":[\"x\"]},"
+		 "\"mounts\":[{\"destination\":\"%s\",\"type\":\"bind\",\"source\":\"%s/"
+		 "%s\",\"options\":[\"rbind\"]}]}",
+		 destination, base, source);
+	cr_assert_eq(spec_parse(text, strlen(text), &spec, &err), 0, "%s", err.msg);
+	cr_assert_eq(memory_volumes_mark(spec, &err), 0, "%s", err.msg);
+	return ((struct spec_mount *)spec->config.mounts.items)[0].volume;
+}
+
+static void has_options(const struct spec_volume *volume, const char *wanted)
+{
+	char all[256] = "";
+
+	cr_assert_not_null(volume);
+	for (size_t i = 0; i < volume->n_options; i++)
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s ", volume->options[i]);
+	cr_assert_str_eq(all, wanted);
+}
+
+Test(memory_volume, shm)
+{
+	mount_memory("sandbox/shm", "mode=1777,size=64m");
+	has_options(of("sandbox/shm", "/dev/shm"),
+		    "nosuid nodev mode=1777 uid=0 gid=0 size=67108864 ");
+	cr_assert_str_eq(of("sandbox/shm", "/dev/shm/")->path, "/");
+	cr_assert_null(of("sandbox/shm", "/dev/shm2"));
+	cr_assert_null(of("sandbox/shm", "/mnt"));
+	make("sandbox/shm/of-somebody", 0755);
+	cr_assert_null(of("sandbox/shm", "/dev/shm"), "it is not empty");
+	make("plain/shm", 01777);
+	cr_assert_null(of("plain/shm", "/dev/shm"), "a directory of some tmpfs");
+	mount_memory("sandbox/ramdisk", "");
+	cr_assert_null(of("sandbox/ramdisk", "/dev/shm"), "somebody's, by its name");
+	cr_assert_null(of("none/shm", "/dev/shm"));
+}
+
+Test(memory_volume, the_hosts_own_shm_is_shared)
+{
+	mount_memory("dev/shm", "mode=1777");
+	cr_assert_eq(mount("dev/shm", "/dev/shm", NULL, MS_BIND, NULL), 0);
+	cr_assert_null(of("dev/shm", "/dev/shm"));
+	cr_assert_eq(umount("/dev/shm"), 0);
+	cr_assert_not_null(of("dev/shm", "/dev/shm"));
+}
+
+Test(memory_volume, empty_dir)
+{
+	char name[64];
+
+	mount_memory(EMPTY_DIRS "/cache", "mode=2770,size=1m");
+	has_options(of(EMPTY_DIRS "/cache", "/cache"),
+		    "nosuid nodev mode=2770 uid=0 gid=0 size=1048576 ");
+	snprintf(name, sizeof(name), "%s", of(EMPTY_DIRS "/cache", "/cache")->name);
+	cr_assert_str_eq(of(EMPTY_DIRS "/cache", "/elsewhere")->name, name, "it is the same");
+	mount_memory(EMPTY_DIRS "/other", "size=0");
+	has_options(of(EMPTY_DIRS "/other", "/cache"), "nosuid nodev mode=1777 uid=0 gid=0 ");
+	cr_assert_str_neq(of(EMPTY_DIRS "/other", "/cache")->name, name);
+	cr_assert_eq(umount(EMPTY_DIRS "/cache"), 0);
+	cr_assert_null(of(EMPTY_DIRS "/cache", "/cache"), "one of the host's disk");
+	/* Its number is free, and its name is not used again. */
+	mount_memory(EMPTY_DIRS "/cache", "");
+	cr_assert_str_neq(of(EMPTY_DIRS "/cache", "/cache")->name, name);
+}
+
+static void bind(const char *source, const char *at)
+{
+	make(at, 0755);
+	cr_assert_eq(mount(source, at, NULL, MS_BIND, NULL), 0, "%s", at);
+}
+
+Test(memory_volume, sub_paths)
+{
+	const struct spec_volume *volume;
+	char name[64];
+
+	mount_memory(EMPTY_DIRS "/cache", "mode=1777");
+	snprintf(name, sizeof(name), "%s", of(EMPTY_DIRS "/cache", "/cache")->name);
+	make(EMPTY_DIRS "/cache/a b/c", 0751);
+	bind(EMPTY_DIRS "/cache/a b/c", "pod/volume-subpaths/cache/box/0");
+	volume = of("pod/volume-subpaths/cache/box/0", "/data");
+	cr_assert_not_null(volume);
+	cr_assert_str_eq(volume->name, name);
+	cr_assert_str_eq(volume->path, "/a b/c");
+	cr_assert_eq(volume->mode, 0751);
+	mount_memory("pod/volumes/kubernetes.io~secret/token", "");
+	make("pod/volumes/kubernetes.io~secret/token/of", 0755);
+	bind("pod/volumes/kubernetes.io~secret/token/of", "pod/volume-subpaths/token/box/0");
+	cr_assert_null(of("pod/volume-subpaths/token/box/0", "/data"), "of a secret");
+	make("pod/volume-subpaths/disk/box/0", 0755);
+	cr_assert_null(of("pod/volume-subpaths/disk/box/0", "/data"), "no mount");
+}
+
+Test(memory_volume, crosses_as_a_volume_and_not_as_a_share)
+{
+	Spec__Spec *guest;
+
+	mount_memory(EMPTY_DIRS "/cache", "mode=700,size=1m");
+	of(EMPTY_DIRS "/cache", "/cache");
+	cr_assert_eq(spec_guest_build(spec, &guest, &err), 0, "%s", err.msg);
+	cr_assert_eq(spec->shares.n, 0);
+	cr_assert_eq(guest->n_mounts, 1);
+	cr_assert_not_null(guest->mounts[0]->volume);
+	cr_assert_str_eq(guest->mounts[0]->type, "bind");
+	cr_assert_str_eq(guest->mounts[0]->source, "");
+	cr_assert_str_eq(guest->mounts[0]->volume->path, "/");
+	cr_assert_eq(guest->mounts[0]->volume->n_options, 6);
+}
+
+Test(mountinfo, lines)
+{
+	char line[] =
+		"36 35 98:0 /mnt\\0401 /mnt\\1342\\011x rw,noatime master:1 - ext3 /dev/root rw\n";
+	struct mountinfo info;
+
+	cr_assert(mountinfo_parse(line, &info));
+	cr_assert_eq(info.id, 36);
+	cr_assert_eq(info.major, 98);
+	cr_assert_eq(info.minor, 0);
+	cr_assert_str_eq(info.root, "/mnt 1");
+	cr_assert_str_eq(info.target, "/mnt\\2\tx");
+}
+
+Test(mountinfo, what_is_none)
+{
+	static const char *const lines[] = {
+		"", "\n", "x", "36 35", "36 35 98", "36 35 98:0", "36 35 98:0 /", "a b c:d / /"};
+	struct mountinfo info;
+	char line[64], odd[] = "1 2 3:4 /\\ /\\04";
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		snprintf(line, sizeof(line), "%s", lines[i]);
+		cr_assert_not(mountinfo_parse(line, &info), "%s", lines[i]);
+	}
+	cr_assert(mountinfo_parse(odd, &info), "what is no escape stays");
+	cr_assert_str_eq(info.target, "/\\04");
+}
