@@ -87,8 +87,10 @@ int early_mounts(struct err *err)
 	}
 	if (mkdir(ROOTFS_WORK, 0755) < 0 || mkdir(DEVICES_WORK, 0755) < 0)
 		return err_set_errno(err, errno, "%s", ROOTFS_WORK);
-	if (mkdir(SHARE_WORK, 0700) < 0 || mkdir(VOLUME_WORK, 0700) < 0)
+	if (mkdir(SHARE_WORK, 0700) < 0)
 		return err_set_errno(err, errno, "%s", SHARE_WORK);
+	if (mkdir(VOLUME_WORK, 0700) < 0)
+		return err_set_errno(err, errno, "%s", VOLUME_WORK);
 	/*
 	 * Cgroups, namespaces and interfaces wait for all the kernel's readers, each time some ticks
 	 * long: 10 ms of the boot and 3 of each container's start. Expedited, it interrupts the CPUs

@@ -84,6 +84,7 @@ static int create(struct agent *agent, const Agent__CreateRequest *req, struct r
 		return err_set(err, EBUSY, "the guest was not set up yet");
 	if (!plan_is_id(req->id))
 		return err_set(err, EINVAL, "bad container id \"%.128s\"", req->id);
+	volumes_drop(agent, req->gone_volumes, req->n_gone_volumes);
 	r = rootfs_check(req->rootfs, err);
 	if (r >= 0)
 		r = plan_make(req->spec, &plan, err);

@@ -71,6 +71,20 @@ int volumes_make(struct agent *agent, const struct plan *plan, struct err *err)
 	return 0;
 }
 
+void volumes_drop(struct agent *agent, char *const *names, size_t n)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		if (!path_is_name(names[i]))
+			continue;
+		place(names[i], path);
+		/* One that no container came to make is none. */
+		if (umount2(path, MNT_DETACH) == 0 && rmdir(path) == 0)
+			agent->n_volumes--;
+	}
+}
+
 /* As the kubelet has made it on the host: what leads to it is root's. */
 static int make_directory(int root, const struct plan_volume *volume)
 {

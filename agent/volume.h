@@ -16,6 +16,8 @@ struct agent;
 
 /* Makes those of plan that are not there. In the agent: it touches nothing that a container can reach. */
 int volumes_make(struct agent *agent, const struct plan *plan, struct err *err);
+/* Forgets n of them: what is in one goes with the last container that has it. */
+void volumes_drop(struct agent *agent, char *const *names, size_t n);
 
 /*
  * Opens its directory, O_PATH, which is made where it is missing. Not in the agent: containers may be at

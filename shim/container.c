@@ -298,6 +298,7 @@ static void create_in_guest(struct container *container)
 	Agent__Streams streams = AGENT__STREAMS__INIT;
 	struct shim *shim = container->shim;
 	struct rootfs_message rootfs;
+	char *gone[MEMORY_VOLUMES_MAX];
 	struct err err = ERR_INIT;
 	int r;
 
@@ -309,12 +310,16 @@ static void create_in_guest(struct container *container)
 	request.streams = &streams;
 	/* Where engines expect it, as with runc; `sbx run` wants the exit status that comes of its start. */
 	request.find_program = !shim->own_pod;
+	request.n_gone_volumes = memory_volumes_gone(&shim->volumes, gone);
+	request.gone_volumes = gone;
 	r = stdio_expect(container->init.stdio, shim->sandbox.hub, &streams);
 	if (r == 0)
 		r = agent_client_call(shim->sandbox.agent, "Create", &request.base, 0, on_created,
 				      container);
-	if (r == 0)
+	if (r == 0) {
+		memory_volumes_forget(&shim->volumes);
 		return;
+	}
 	err_set_errno(&err, -r, "cannot ask the agent for a container");
 	fail_create(container, &err);
 }

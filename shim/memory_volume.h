@@ -8,11 +8,36 @@
 #ifndef SHIM_MEMORY_VOLUME_H
 #define SHIM_MEMORY_VOLUME_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "common/err.h"
 
 struct spec;
 
-/* Looks at each bind mount's source, and sets its mount's volume where it is such a folder. -ENOMEM. */
-int memory_volumes_mark(struct spec *spec, struct err *err);
+#define MEMORY_VOLUMES_MAX 64
+
+/* Those that containers of a pod have named so far. */
+struct memory_volumes {
+	struct memory_volume {
+		char *name, *target; /* in the guest; where the host has it mounted */
+		bool shared;         /* it held files, and is a folder as any other */
+		bool gone;           /* from the host: the guest may forget it, too */
+	} items[MEMORY_VOLUMES_MAX];
+	size_t n;
+};
+
+/*
+ * Looks at each bind mount's source, and sets its mount's volume where it is such a folder; notes which of
+ * those known are gone. -ENOMEM.
+ */
+int memory_volumes_mark(struct memory_volumes *known, struct spec *spec, struct err *err);
+
+/* The names of those that are gone, at most as many as ret has room for; known keeps them. */
+size_t memory_volumes_gone(const struct memory_volumes *known, char *ret[MEMORY_VOLUMES_MAX]);
+/* The guest was told of all that are gone. */
+void memory_volumes_forget(struct memory_volumes *known);
+
+void memory_volumes_finish(struct memory_volumes *known);
 
 #endif

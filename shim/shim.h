@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "common/rpc.h"
+#include "shim/memory_volume.h"
 #include "shim/net.h"
 #include "shim/pod_dir.h"
 #include "shim/pod_grow.h"
@@ -31,11 +32,12 @@ struct shim {
 	struct record record;
 	struct sandbox sandbox;
 	struct pod_grow grow;
-	struct net net;              /* outlives the sandbox's VM */
-	struct forward *forward;     /* NULL: nobody may want to reach the pod's loopback address */
-	struct list containers;      /* struct container */
-	struct list clients;         /* struct client */
-	struct publisher *publisher; /* to containerd; NULL: nobody wants events */
+	struct net net;          /* outlives the sandbox's VM */
+	struct forward *forward; /* NULL: nobody may want to reach the pod's loopback address */
+	struct memory_volumes volumes;
+	struct list containers;          /* struct container */
+	struct list clients;             /* struct client */
+	struct publisher *publisher;     /* to containerd; NULL: nobody wants events */
 	struct pod_service *pod_service; /* NULL: the pod was made by its first container */
 	int listen_fd, log_fd;
 	struct source *listener, *linger, *closer;

@@ -428,6 +428,7 @@ int shim_serve(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd)
 	list_for_each_safe (it, tmp, &shim.clients)
 		client_free(list_entry(it, struct client, link));
 	publisher_destroy(shim.publisher);
+	memory_volumes_finish(&shim.volumes);
 	log_guard_destroy(log);
 	shim_pod_free(&shim);
 	close_fd(&shim.listen_fd);
