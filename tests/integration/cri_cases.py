@@ -101,8 +101,9 @@ def volumes(pod):
 @section
 def memory_volumes(pod):
     """folders in memory"""
-    volume = f"{directory}/kubelet/volumes/kubernetes.io~empty-dir/cache"
-    below, sub = f"{volume}/of two", f"{directory}/kubelet/volume-subpaths/cache/two/0"
+    kubelet = f"{directory}/pods/uid-{pod.name}"
+    volume = f"{kubelet}/volumes/kubernetes.io~empty-dir/cache"
+    below, sub = f"{volume}/of two", f"{kubelet}/volume-subpaths/cache/two/0"
     os.makedirs(volume)
     os.makedirs(sub)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=2770,gid=1234", "cache", volume], check=True)
