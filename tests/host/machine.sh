@@ -94,7 +94,7 @@ find_emulator() {
 	command -v python3 >/dev/null || return 0
 	installed=$(command -v qemu-system-x86_64)
 	modules=$(echo /usr/lib/*/qemu/accel-tcg-x86_64.so)
-	emulator=(env "QEMU_MODULE_DIR=${modules%/*}" "$("$here/emulator" "$installed" "$cache" "$icount")"
+	emulator=(env "QEMU_MODULE_DIR=${modules%/*}" "$("$here/emulator" "$installed" "$cache")"
 		-L /usr/share/qemu -L /usr/share/seabios)
 }
 

@@ -5,6 +5,8 @@
 #
 #   cri PROGRAM ARGS...  starts it and has PROGRAM.py (cri_pod.py says how) judge it; leaves $failed
 
+# As systemd has it: what is mounted for a pod after its start comes to be in its shim's namespace, too.
+mount --make-rshared /
 mkdir -p /run/netns && mount -t tmpfs netns /run/netns
 ip link set lo up
 # As in 60-net.sh: the kernel's static keys for the ingress stay as they are.
