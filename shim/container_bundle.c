@@ -102,7 +102,8 @@ int container_read_bundle(struct container *container, struct err *err)
 		return err_set(
 			err, EINVAL,
 			"config.json: annotations: sbx.init: only `sbx run` has pods with an init");
-	if (!container->shim->own_pod && (r = memory_volumes_mark(&container->shim->volumes, container->spec, err)) < 0)
+	if (!container->shim->own_pod &&
+	    (r = memory_volumes_mark(&container->shim->volumes, container->spec, err)) < 0)
 		return r;
 	container->spec->shares.prefix = container->id;
 	container->spec->id = container->id;
