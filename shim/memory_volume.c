@@ -310,7 +310,7 @@ static int look_at(struct memory_volumes *known, struct spec *spec, struct spec_
 	    !is_tmpfs_mount(source, &st))
 		return 0;
 	r = find_volume(&st, &target, &path);
-	return r < 0 ? r : mark(known, spec, mount, &st, target, path);
+	return target ? mark(known, spec, mount, &st, target, path) : r;
 }
 
 int memory_volumes_mark(struct memory_volumes *known, struct spec *spec, struct err *err)
