@@ -278,7 +278,8 @@ static void on_created(const ProtobufCMessage *reply, const struct err *err, voi
 	struct container *container = data;
 	struct err why;
 
-	if (!container->create)
+	/* Why the agent's connection ended is the sandbox's to judge, which then fails us. */
+	if (!container->create || (err && err->code == ECONNRESET))
 		return;
 	if (err) {
 		why = container_refusal(err);

@@ -36,7 +36,7 @@ static void on_poststart(const struct err *err, void *data)
 
 struct err container_refusal(const struct err *why)
 {
-	static const int kept[] = {ECANCELED, ECONNRESET, EPIPE, ETIMEDOUT, EBUSY};
+	static const int kept[] = {ECANCELED, EPIPE, ETIMEDOUT, EBUSY};
 	struct err err = *why;
 
 	err.code = EIO;
@@ -60,7 +60,8 @@ static void on_started(const ProtobufCMessage *reply, const struct err *err, voi
 	struct shim *shim = container->shim;
 	bool init = process == &container->init;
 
-	if (!process->start)
+	/* Why the agent's connection ended is the sandbox's to judge, which then fails us. */
+	if (!process->start || (err && err->code == ECONNRESET))
 		return;
 	if (err) {
 		process->never_ran = true;

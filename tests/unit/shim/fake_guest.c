@@ -124,6 +124,15 @@ void guest_answers(const char *method, const char *exec_id)
 	guest_turns();
 }
 
+void guest_goes(void)
+{
+	rpc_conn_close(TAKE_PTR(agent));
+	for (unsigned i = 0; i < n_held; i++)
+		if (held[i].call)
+			rpc_reply_empty(TAKE_PTR(held[i].call));
+	guest_turns();
+}
+
 void guest_refuses(const char *method, const char *exec_id, int code, const char *text)
 {
 	struct err err = ERR_INIT;
@@ -272,7 +281,8 @@ void guest_tear_down(void)
 	while (!list_empty(&shim.containers))
 		container_free(list_entry(shim.containers.next, struct container, link));
 	agent_client_destroy(shim.sandbox.agent);
-	rpc_conn_close(agent);
+	if (agent)
+		rpc_conn_close(agent);
 	rpc_conn_close(guest.client);
 	rpc_conn_close(server.conn);
 	loop_destroy(shim.loop);

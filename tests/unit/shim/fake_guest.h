@@ -34,6 +34,8 @@ bool guest_was_asked(const char *method, const char *exec_id);
 void guest_exits(const char *exec_id, uint32_t status);
 void guest_answers(const char *method, const char *exec_id);
 void guest_refuses(const char *method, const char *exec_id, int code, const char *text);
+/* Closes its connection, with all that is open. */
+void guest_goes(void);
 
 /* Of the Task service; name is what the answer is noted by. */
 void guest_ask(const char *method, const ProtobufCMessage *request, const char *name);

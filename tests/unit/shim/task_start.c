@@ -57,6 +57,32 @@ Test(task_start, of_an_init_its_end_is_the_guests_to_tell)
 	cr_assert_eq(init->exit_status, 127);
 }
 
+/* The connection goes before anybody knows why. */
+static void goes(void)
+{
+	struct err gone = ERR_INIT;
+
+	guest_goes();
+	cr_assert_str_eq(guest.answers, "");
+	err_set(&gone, EPIPE, "the guest's kernel panicked");
+	container_fail(guest.container, &gone);
+	guest_turns();
+	cr_assert_str_eq(guest.answers, "start failed (32);");
+	cr_assert_str_eq(guest.said, "the guest's kernel panicked");
+}
+
+Test(task_start, why_a_guest_went_is_the_sandboxs_to_tell)
+{
+	guest_ask_start("", "start");
+	goes();
+}
+
+Test(task_start, of_an_exec_too)
+{
+	start_exec();
+	goes();
+}
+
 Test(task_start, a_process_that_was_never_added_is_not_found)
 {
 	guest_ask_start("nobody", "start");
