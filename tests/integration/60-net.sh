@@ -10,7 +10,7 @@ set -u
 export PATH=$PATH:/usr/sbin:/sbin
 
 case $size in
-small | test) mib=4 ;;
+small | test) mib=2 ;;
 full) mib=100 ;;
 esac
 

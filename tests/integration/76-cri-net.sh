@@ -9,7 +9,7 @@ set -u
 . "$here/containerd.sh"
 # shellcheck source-path=SCRIPTDIR source=cri.sh
 . "$here/cri.sh"
-case $size in full) mib=100 ;; small) mib=2 ;; *) mib=16 ;; esac
+case $size in full) mib=100 ;; small) mib=2 ;; *) mib=4 ;; esac
 
 cri cri_net "$mib"
 finish
