@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: to map a mount's ids takes root of the user namespace that the file system is of, which
- * for a folder of the host is the guest's own, as it is for one of the pod's memory, where a directory may have to be
- * made; and to mount a sysfs takes root of the one that the network which it shows belongs to. So the helper
- * does all that before the container's user namespace is there, and leaves the mount beneath DEVICES_WORK, in a directory or on a file that has the operation's
- * number for a name; the container's first process, whose mounts are a copy of the helper's, binds it from
- * there. The network that such a sysfs shows is the pod's, where the helper is, also for a container that
- * joins another one's.
+ * for a folder of the host is the guest's own, as it is for one of the pod's memory, where a directory may
+ * have to be made; and to mount a sysfs takes root of the one that the network which it shows belongs to. So
+ * the helper does all that before the container's user namespace is there, and leaves the mount beneath
+ * DEVICES_WORK, in a directory or on a file that has the operation's number for a name; the container's first
+ * process, whose mounts are a copy of the helper's, binds it from there. The network that such a sysfs shows
+ * is the pod's, where the helper is, also for a container that joins another one's.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Folders in the pod's memory: tmpfs's of the agent's, each beneath VOLUME_WORK by the name that the host
- * chose, which containers bind. One is made when a container is the first to name it, and lasts as long as
- * the pod: a container that starts anew finds there what was left.
+ * chose, which containers bind. One is made when a container is the first to name it, and lasts until the
+ * host says that it is gone, or as long as the pod: a container that starts anew finds there what was left.
  */
 #ifndef AGENT_VOLUME_H
 #define AGENT_VOLUME_H

@@ -155,11 +155,18 @@ static int get(struct memory_volumes *known, const char *target, const struct st
 	if (format_name(root, &name) < 0)
 		return -ENOMEM;
 	*ret = lookup(known, name);
-	if (*ret || known->n == MEMORY_VOLUMES_MAX)
+	if (*ret ? !(*ret)->gone : known->n == MEMORY_VOLUMES_MAX)
 		return 0;
 	at = strdup(target);
 	if (!at)
 		return -ENOMEM;
+	if (*ret) {
+		/* It is gone from there, but not gone. */
+		free((*ret)->target);
+		(*ret)->target = TAKE_PTR(at);
+		(*ret)->gone = false;
+		return 0;
+	}
 	*ret = &known->items[known->n++];
 	**ret = (struct memory_volume){
 		.name = TAKE_PTR(name),

@@ -197,6 +197,23 @@ Test(memory_volume, that_is_gone)
 	cr_assert_eq(memory_volumes_gone(&known, gone), 1, "another one, at the same place");
 }
 
+/* A name that the kubelet mounts elsewhere, or a mount that another one is bound over. */
+Test(memory_volume, that_has_moved)
+{
+	char *gone[MEMORY_VOLUMES_MAX];
+
+	mount_memory(EMPTY_DIRS "/one", "");
+	of(EMPTY_DIRS "/one", "/x");
+	make(EMPTY_DIRS "/two", 0755);
+	cr_assert_eq(mount(EMPTY_DIRS "/one", EMPTY_DIRS "/two", NULL, MS_MOVE, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_not_null(of(EMPTY_DIRS "/two", "/x"));
+		cr_assert_eq(known.n, 1, "it is the same");
+		cr_assert_eq(memory_volumes_gone(&known, gone), 0);
+		memory_volumes_forget(&known);
+	}
+}
+
 Test(memory_volume, more_than_a_pod_may_have)
 {
 	char path[128];
