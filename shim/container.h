@@ -86,7 +86,7 @@ void container_enter(struct container *container);
  * then container_fail() follows when it is gone. The task stays for as long as containerd keeps it.
  */
 bool container_lets_go(struct container *container);
-/* The VM is gone: answers everything open with err. */
+/* The VM is gone: answers everything open with err; a Create when what its hooks made is undone. May free it. */
 void container_fail(struct container *container, const struct err *err);
 
 /*

@@ -75,6 +75,11 @@ static void handle_setup(struct rpc_call *call, const ProtobufCMessage *msg, voi
 	rpc_reply(call, &response.base);
 }
 
+static void handle_create(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	hold(call, "Create", ((const Agent__CreateRequest *)msg)->id);
+}
+
 static void handle_start(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	hold(call, "Start", ((const Agent__ProcessRequest *)msg)->exec_id);
@@ -101,13 +106,15 @@ static void handle_delete(struct rpc_call *call, const ProtobufCMessage *msg, vo
 }
 
 static const struct rpc_method methods[] = {
-	{"Setup", handle_setup}, {"Start", handle_start}, {"Exec", handle_exec},
-	{"Kill", handle_kill},   {"Wait", handle_wait},   {"Delete", handle_delete},
+	{"Setup", handle_setup},   {"Create", handle_create}, {"Start", handle_start},
+	{"Exec", handle_exec},     {"Kill", handle_kill},     {"Wait", handle_wait},
+	{"Delete", handle_delete},
 };
 static const struct rpc_service service = {&agent__agent__descriptor, NULL, methods,
 					   ARRAY_SIZE(methods)};
 static const struct rpc_service *const agent_services[] = {&service, NULL};
-static const struct rpc_service *const shim_services[] = {&shim_task_service, NULL};
+/* The agent's, too: by its Create a client has a call of its own kept (guest_keep_call). */
+static const struct rpc_service *const shim_services[] = {&shim_task_service, &service, NULL};
 
 void guest_exits(const char *exec_id, uint32_t status)
 {
@@ -157,13 +164,28 @@ static void on_answer(const ProtobufCMessage *reply, const struct err *err, void
 		snprintf(guest.said, sizeof(guest.said), "%.200s", err->msg);
 }
 
-void guest_ask(const char *method, const ProtobufCMessage *request, const char *name)
+static void ask(const ProtobufCServiceDescriptor *descriptor, const char *method,
+		const ProtobufCMessage *request, const char *name)
 {
 	const struct rpc_invocation inv = {
-		.service = &task__task__descriptor, .method = method, .request = request};
+		.service = descriptor, .method = method, .request = request};
 
 	cr_assert_eq(rpc_invoke(guest.client, &inv, on_answer, (void *)(uintptr_t)name), 0);
 	guest_turns();
+}
+
+void guest_ask(const char *method, const ProtobufCMessage *request, const char *name)
+{
+	ask(&task__task__descriptor, method, request, name);
+}
+
+struct rpc_call *guest_keep_call(const char *name)
+{
+	Agent__CreateRequest request = AGENT__CREATE_REQUEST__INIT;
+
+	request.id = (char *)"client";
+	ask(&agent__agent__descriptor, "Create", &request.base, name);
+	return guest_take("Create", "client");
 }
 
 void guest_ask_delete(const char *exec_id, const char *name)

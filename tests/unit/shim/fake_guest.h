@@ -39,6 +39,8 @@ void guest_goes(void);
 
 /* Of the Task service; name is what the answer is noted by. */
 void guest_ask(const char *method, const ProtobufCMessage *request, const char *name);
+/* A call of the client's that the test answers, for one that the shim has open. */
+struct rpc_call *guest_keep_call(const char *name);
 void guest_ask_start(const char *exec_id, const char *name);
 void guest_ask_delete(const char *exec_id, const char *name);
 void guest_ask_kill(const char *exec_id, uint32_t signal, const char *name);
