@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of Operation: a pod's directory is its owner's who holds the lock on a file in it. To make such a
+ * directory takes two steps, to remove it some more, and there are those who lock what nobody holds, to
+ * clean up after the dead. So all three hold the namespace's own lock for that moment: nobody finds a
+ * directory that is made but not locked, or puts a lock file into one that is being removed.
+ */
 #include "shim/pod_dir.h"
 
 #include <ctype.h>
@@ -96,54 +102,61 @@ static int open_dir(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The directory may have been removed between its making and our lock; its lock file then too. */
-static int lock(struct pod_dir *pod, int flags)
+/* Waits; the fd ends it on close. */
+static int lock_dir(const char *path)
+{
+	_cleanup_close_ int fd = open_dir(path);
+
+	if (fd < 0)
+		return fd;
+	return flock(fd, LOCK_EX) < 0 ? -errno : TAKE_FD(fd);
+}
+
+/* Of the namespace that pod is in, where there is one. */
+static int lock_namespace_of(const struct pod_dir *pod)
+{
+	_cleanup_free_ char *path =
+		strndup(pod->path, (size_t)(strrchr(pod->path, '/') - pod->path));
+
+	return path ? lock_dir(path) : -ENOMEM;
+}
+
+/* The namespace is locked. */
+static int lock_pod(struct pod_dir *pod)
 {
 	_cleanup_close_ int fd = openat(pod->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	struct stat st;
 
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, flags) < 0)
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_nlink == 0)
-		return -ENOENT;
 	pod->lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int pod_dir_create_locked(const char *namespace, const char *id, struct pod_dir **ret,
+			  struct err *err)
+{
+	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
+	int r = name_pod(namespace, id, &pod, err);
+
+	if (!pod)
+		return r;
+	if (mkdir(pod->path, 0700) < 0)
+		return err_set_errno(err, errno, "%s: cannot make the directory", pod->path);
+	pod->dirfd = open_dir(pod->path);
+	r = pod->dirfd < 0 ? pod->dirfd : lock_pod(pod);
+	if (r < 0)
+		return err_set_errno(err, -r, "%s: cannot lock the directory", pod->path);
+	*ret = TAKE_PTR(pod);
 	return 0;
 }
 
 int pod_dir_create(const char *namespace, const char *id, struct pod_dir **ret, struct err *err)
 {
-	_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
-	char *slash;
-	int r = name_pod(namespace, id, &pod, err);
+	_cleanup_close_ int lock = pod_dir_lock_namespace(namespace, err);
 
-	if (!pod)
-		return r;
-	slash = strrchr(pod->path, '/');
-	*slash = '\0';
-	r = io_mkdirs(pod->path, 0700);
-	*slash = '/';
-	if (r < 0)
-		return err_set_errno(err, -r, "%s", pod->path);
-	/* A sweep can win the race for a fresh directory; not forever. */
-	for (int tries = 0; tries < 100; tries++) {
-		if (mkdir(pod->path, 0700) < 0)
-			return err_set_errno(err, errno, "%s: cannot make the directory",
-					     pod->path);
-		pod->dirfd = open_dir(pod->path);
-		r = pod->dirfd < 0 ? pod->dirfd : lock(pod, LOCK_EX);
-		if (r == 0) {
-			*ret = TAKE_PTR(pod);
-			return 0;
-		}
-		if (r != -ENOENT)
-			break;
-		close_fd(&pod->dirfd);
-	}
-	return err_set_errno(err, -r, "%s: cannot lock the directory", pod->path);
+	return lock < 0 ? lock : pod_dir_create_locked(namespace, id, ret, err);
 }
 
 int pod_dir_open(const char *namespace, const char *id, struct pod_dir **ret, struct err *err)
@@ -164,7 +177,12 @@ int pod_dir_open(const char *namespace, const char *id, struct pod_dir **ret, st
 
 int pod_dir_try_lock(struct pod_dir *pod)
 {
-	return pod->lock_fd >= 0 ? 0 : lock(pod, LOCK_EX | LOCK_NB);
+	_cleanup_close_ int lock = -1;
+
+	if (pod->lock_fd >= 0)
+		return 0;
+	lock = lock_namespace_of(pod);
+	return lock < 0 ? lock : lock_pod(pod);
 }
 
 int pod_dir_reopen(struct pod_dir *pod)
@@ -282,11 +300,13 @@ static void remove_cgroup(struct pod_dir *pod)
 
 int pod_dir_remove(struct pod_dir *pod, struct err *err)
 {
+	_cleanup_close_ int lock = -1;
 	int r;
 
 	remove_cgroup(pod);
 	pod_dir_remove_sockets(pod);
-	r = io_remove_tree(AT_FDCWD, pod->path);
+	lock = lock_namespace_of(pod);
+	r = lock < 0 ? lock : io_remove_tree(AT_FDCWD, pod->path);
 	return r < 0 && r != -ENOENT ? err_set_errno(err, -r, "%s: cannot remove", pod->path) : 0;
 }
 
@@ -368,9 +388,11 @@ int pod_dir_remove_dead(const char *namespace, struct err *err)
 int pod_dir_lock_namespace(const char *namespace, struct err *err)
 {
 	_cleanup_free_ char *run = NULL, *path = NULL;
-	_cleanup_close_ int fd = -1;
-	int r = places_run_dir(&run, err);
+	int r;
 
+	if (!pod_namespace_is_valid(namespace))
+		return err_set(err, EINVAL, "not a valid namespace: %.80s", namespace);
+	r = places_run_dir(&run, err);
 	if (r < 0)
 		return r;
 	if (asprintf(&path, "%s/%s", run, namespace) < 0)
@@ -378,8 +400,6 @@ int pod_dir_lock_namespace(const char *namespace, struct err *err)
 	r = io_mkdirs(path, 0700);
 	if (r < 0)
 		return err_set_errno(err, -r, "%s", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		return err_set_errno(err, errno, "%s: cannot lock", path);
-	return TAKE_FD(fd);
+	r = lock_dir(path);
+	return r < 0 ? err_set_errno(err, -r, "%s: cannot lock", path) : r;
 }

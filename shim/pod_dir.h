@@ -44,6 +44,9 @@ bool pod_namespace_is_valid(const char *name);
 
 /* Makes the directory (0700) and locks it. -EEXIST where there is one already. */
 int pod_dir_create(const char *namespace, const char *id, struct pod_dir **ret, struct err *err);
+/* The same for who holds the namespace's lock. */
+int pod_dir_create_locked(const char *namespace, const char *id, struct pod_dir **ret,
+			  struct err *err);
 /* Opens an existing one, not locked. -ENOENT where there is none. */
 int pod_dir_open(const char *namespace, const char *id, struct pod_dir **ret, struct err *err);
 /* Closes; whatever lock it held goes where no other process has it too. */
@@ -73,7 +76,7 @@ int pod_dir_write_network(struct pod_dir *pod, const char *path, const struct ne
 			  struct err *err);
 void pod_dir_forget_network(struct pod_dir *pod);
 
-/* Removes the pod's socket, its cgroup and the directory with all in it. Under the lock only. */
+/* Removes the pod's socket, its cgroup and the directory with all in it. Under its lock only, and not the namespace's. */
 int pod_dir_remove(struct pod_dir *pod, struct err *err);
 /* Removes what only a live pod needs: sockets, address, what it left in its network namespace. Under
  * the lock only. */
@@ -91,7 +94,7 @@ int pod_dir_sweep(const char *namespace, struct err *err);
 /* The same where somebody else keeps the records: nothing is left of them. */
 int pod_dir_remove_dead(const char *namespace, struct err *err);
 
-/* Holds a namespace's own lock while names are chosen. Returns the fd, which ends it on close. */
+/* Holds a namespace's own lock, while names are chosen; makes its directory. Returns the fd, which ends it on close. */
 int pod_dir_lock_namespace(const char *namespace, struct err *err);
 
 #endif

@@ -171,13 +171,14 @@ static int make_pod(struct run *run, json_t *config, struct err *err)
 		return lock;
 	if (name && pod_dir_for_each(SHIM_OWN_NAMESPACE, check_name, (void *)name, NULL) == -EEXIST)
 		return err_set(err, EEXIST, "--name %s: taken; sbx rm %s frees it", name, name);
-	r = pod_dir_create(SHIM_OWN_NAMESPACE, run->id, &run->pod, err);
+	r = pod_dir_create_locked(SHIM_OWN_NAMESPACE, run->id, &run->pod, err);
 	if (r < 0)
 		return r;
 	r = write_config(run, config, err);
 	if (r == 0)
 		r = write_record(run, config, err);
 	if (r < 0) {
+		close_fd(&lock);
 		pod_dir_remove(run->pod, NULL);
 		pod_dir_free(TAKE_PTR(run->pod));
 	}

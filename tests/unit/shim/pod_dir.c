@@ -3,8 +3,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -131,6 +133,32 @@ Test(pod_dir, sweep_removes_half_made_ones)
 	pod_dir_free(pod);
 	cr_assert_eq(pod_dir_sweep("t", NULL), 0);
 	cr_assert_eq(status_of("a", &record), -ENOENT);
+}
+
+/* Those that clean up find no directory that is made and not yet locked. */
+Test(pod_dir, is_made_under_the_eyes_of_sweepers, .timeout = 60)
+{
+	pid_t sweepers[16];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sweepers); i++) {
+		sweepers[i] = fork();
+		if (sweepers[i] == 0)
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (bool remove = i; sweepers[i] == 0; remove = !remove)
+			remove ? pod_dir_remove_dead("t", NULL) : pod_dir_sweep("t", NULL);
+	}
+	for (int i = 0; i < 100; i++) {
+		_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
+		struct err err = ERR_INIT;
+
+		cr_assert_eq(pod_dir_create("t", "half", &pod, &err), 0, "%d: %s", i, err.msg);
+		cr_assert_eq(faccessat(pod->dirfd, "lock", F_OK, 0), 0);
+		cr_assert_eq(pod_dir_remove(pod, &err), 0, "%d: %s", i, err.msg);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sweepers); i++) {
+		kill(sweepers[i], SIGKILL);
+		waitpid(sweepers[i], NULL, 0);
+	}
 }
 
 Test(pod_dir, without_records_the_dead_leave_nothing)
