@@ -84,6 +84,14 @@ void container_kill(struct container *container, uint32_t signo, bool all)
 			  NULL);
 }
 
+void container_end_created(struct container *container)
+{
+	if (container->sandbox)
+		process_end(&container->init, 128 + SIGKILL);
+	else
+		container_kill(container, SIGKILL, true);
+}
+
 static void on_timeout(struct source *source, uint32_t events, void *data)
 {
 	struct container *container = data;
@@ -190,6 +198,15 @@ int container_create(struct shim *shim, const Task__CreateTaskRequest *req, stru
 	return 0;
 }
 
+/* Its Create has failed, which leaves nothing to delete. */
+static void forget_delete(struct container *container)
+{
+	struct err gone = ERR_INIT;
+
+	err_set(&gone, ENOENT, "the container has not been created");
+	rpc_fail(TAKE_PTR(container->delete), &gone);
+}
+
 void container_free(struct container *container)
 {
 	struct shim *shim;
@@ -198,6 +215,8 @@ void container_free(struct container *container)
 	if (!container)
 		return;
 	shim = container->shim;
+	if (container->delete)
+		forget_delete(container);
 	agent_client_forget(shim->sandbox.agent, container);
 	list_remove(&container->link);
 	list_for_each_safe (it, tmp, &container->execs) {

@@ -48,6 +48,7 @@ struct container {
 	int image_fd;            /* keeps the image locked while the VM uses it */
 	struct hooks_run *hooks; /* the host's, that run or ran last */
 	bool hooks_begun;        /* those of create: however it ends, poststop is due */
+	bool asked;              /* the guest was, to make it */
 	struct err failed;       /* why create failed, while poststop runs */
 	uint64_t timeout_ns;
 	struct source *timeout;
@@ -62,9 +63,9 @@ struct container {
 	bool cri; /* of CRI's; never of sbx-oci's, whose callers write the same annotations */
 	bool cpuset_noted; /* see container_take_resources() */
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */
-	uint64_t oom_kills;                     /* that containerd was told of */
-	struct source *oom_pause;               /* before the next is asked for; NULL: not yet */
-	struct rpc_call *delete;                /* a Delete that waits for init's end */
+	uint64_t oom_kills;       /* that containerd was told of */
+	struct source *oom_pause; /* before the next is asked for; NULL: not yet */
+	struct rpc_call *delete;  /* a Delete that waits for init's end, or Create's */
 	const Task__CreateTaskRequest *request; /* of create, while that is open */
 };
 
@@ -81,6 +82,8 @@ static inline bool container_has_ended(const struct container *container)
 
 /* The VM is ready: creates the container in it and answers Create. */
 void container_enter(struct container *container);
+/* Its deletion waits, in container->delete: what is under way ends as soon as it can. May free it. */
+void container_cancel(struct container *container);
 /*
  * Its init has ended in the guest. Whether that ends the machine first, of which nobody has a use any more:
  * then container_fail() follows when it is gone. The task stays for as long as containerd keeps it.
@@ -120,6 +123,8 @@ void container_unkillable(struct container *container);
 void container_process_stopped(struct process *process);
 /* And now they have. May free the process. */
 void container_process_settled(struct process *process);
+/* Ends an init that waits for its start. */
+void container_end_created(struct container *container);
 /* Signals init, or all of the container's processes. What comes of it is seen in their ends. */
 void container_kill(struct container *container, uint32_t signo, bool all);
 

@@ -9,7 +9,8 @@
  *	guest		the agent makes it; its init is watched (process_watch) from then on, so that no exit
  *			can be missed, and its start only lets it go on
  *
- * Once hooks have begun, poststop hooks run before a failure is told.
+ * Once hooks have begun, poststop hooks run before a failure is told. Who deletes a container on its way
+ * ends that at the next step, or has its hooks killed; in the guest it is made first, and deleted then.
  */
 #include <errno.h>
 
@@ -20,20 +21,6 @@
 #include "shim/pod_grow.h"
 #include "shim/shim.h"
 #include "shim/task_events.h"
-
-static void answer_create(struct container *container)
-{
-	Task__CreateTaskResponse response = TASK__CREATE_TASK_RESPONSE__INIT;
-
-	container_hooks_keep(container);
-	container->guest_spec = NULL;
-	container->state = CONTAINER_CREATED;
-	task_event_created(container, TAKE_PTR(container->request));
-	response.pid = (uint32_t)container->shim->sandbox.hv->pid;
-	rpc_reply(TAKE_PTR(container->create), &response.base);
-	if (container->orphan)
-		container_end_orphan(container);
-}
 
 /* poststop has run, where it had to. */
 static void on_given_up(const struct err *err, void *data)
@@ -61,6 +48,37 @@ static void fail_create(struct container *container, const struct err *err)
 		container_hooks_run(container, HOOKS_STOPPED, on_given_up, container);
 	else
 		on_given_up(NULL, container);
+}
+
+/* Whether the next step is to be made. Else Create has been answered, or will be. */
+static bool goes_on(struct container *container)
+{
+	struct err err = ERR_INIT;
+
+	/* The VM ended meanwhile, or poststop runs. */
+	if (!container->create || container->undoing)
+		return false;
+	if (!container->delete)
+		return true;
+	err_set(&err, ECANCELED, "the container was deleted while it was being created");
+	fail_create(container, &err);
+	return false;
+}
+
+static void answer_create(struct container *container)
+{
+	Task__CreateTaskResponse response = TASK__CREATE_TASK_RESPONSE__INIT;
+
+	container_hooks_keep(container);
+	container->guest_spec = NULL;
+	container->state = CONTAINER_CREATED;
+	task_event_created(container, TAKE_PTR(container->request));
+	response.pid = (uint32_t)container->shim->sandbox.hv->pid;
+	rpc_reply(TAKE_PTR(container->create), &response.base);
+	if (container->delete)
+		container_end_created(container);
+	else if (container->orphan)
+		container_end_orphan(container);
 }
 
 static void on_created(const ProtobufCMessage *reply, const struct err *err, void *data)
@@ -109,6 +127,7 @@ static void create_in_guest(struct container *container)
 				      container);
 	if (r == 0) {
 		memory_volumes_forget(&shim->volumes);
+		container->asked = true;
 		return;
 	}
 	err_set_errno(&err, -r, "cannot ask the agent for a container");
@@ -120,7 +139,7 @@ static void on_hooks(const struct err *err, void *data)
 {
 	struct container *container = data;
 
-	if (!container->create)
+	if (!goes_on(container))
 		return;
 	if (err)
 		fail_create(container, err);
@@ -130,8 +149,7 @@ static void on_hooks(const struct err *err, void *data)
 
 void container_shared(struct container *container)
 {
-	/* The VM ended meanwhile, and Create was answered. */
-	if (!container->create)
+	if (!goes_on(container))
 		return;
 	if (container->shares.err.code) {
 		fail_create(container, &container->shares.err);
@@ -145,7 +163,7 @@ static void on_attached(const struct err *err, void *data)
 {
 	struct container *container = data;
 
-	if (!container->create)
+	if (!goes_on(container))
 		return;
 	if (err)
 		fail_create(container, err);
@@ -163,8 +181,7 @@ static void on_room(void *data)
 	struct err err = ERR_INIT;
 	int r;
 
-	/* The VM ended meanwhile, and Create was answered. */
-	if (!container->create)
+	if (!goes_on(container))
 		return;
 	/* The pod's first container's image was there from the start; a directory needs no disk. */
 	if (container->slot >= 0 || container->image_fd < 0) {
@@ -194,6 +211,12 @@ void container_enter(struct container *container)
 		pod_grow(container->shim, on_room, container);
 }
 
+void container_cancel(struct container *container)
+{
+	if (container->hooks_begun && !container->asked)
+		goes_on(container);
+}
+
 /* Whether its Create is answered only when poststop hooks have run; a shim that ends has no time for them. */
 static bool is_to_be_undone(const struct container *container)
 {
@@ -204,14 +227,17 @@ static bool is_to_be_undone(const struct container *container)
 void container_fail(struct container *container, const struct err *err)
 {
 	/* It would be carried out as soon as init has stopped, and nothing be left of the container. */
-	struct rpc_call *delete = TAKE_PTR(container->delete);
+	struct rpc_call *delete;
 	struct list *it, *tmp;
 
 	if (is_to_be_undone(container)) {
+		/* What the guest would have dialled for ends with it. */
+		stdio_drop(container->init.stdio);
 		if (!container->undoing)
 			fail_create(container, err);
 		return;
 	}
+	delete = TAKE_PTR(container->delete);
 	if (container->create) {
 		container->init.never_ran = true;
 		rpc_fail(TAKE_PTR(container->create), err);

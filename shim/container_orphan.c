@@ -19,11 +19,9 @@ void container_end_orphan(struct container *container)
 		shim_shut_down(shim, "its client went away");
 	else if (container->state != CONTAINER_CREATED)
 		container->orphan = true;
-	else if (container->sandbox)
-		process_end(&container->init, 128 + SIGKILL);
 	else {
 		process_killed(&container->init);
-		container_kill(container, SIGKILL, true);
+		container_end_created(container);
 	}
 }
 

@@ -191,18 +191,14 @@ static void handle_state(struct rpc_call *call, const ProtobufCMessage *msg, voi
 	rpc_reply(call, &response.base);
 }
 
-/* Its init waits for a start that will not come. */
+/* Its init waits for a start that will not come, or is still to be made. */
 static void delete_created(struct container *container, struct rpc_call *call)
 {
-	if (container->state != CONTAINER_CREATED) {
-		task_fail(call, EBUSY, "the container is being created");
-		return;
-	}
 	container->delete = call;
-	if (container->sandbox)
-		process_end(&container->init, 128 + SIGKILL);
+	if (container->state == CONTAINER_CREATED)
+		container_end_created(container);
 	else
-		container_kill(container, SIGKILL, true);
+		container_cancel(container);
 }
 
 static void handle_delete(struct rpc_call *call, const ProtobufCMessage *msg, void *data)

@@ -14,9 +14,10 @@ TestSuite(task_create, .init = guest_set_up, .fini = guest_tear_down, .timeout =
 
 static char undone[128];
 
-/* One whose Create the guest has; with hooks, each of which notes that it has run. */
-static void create(const char *hooks)
+/* One on its way, which has its root. */
+static void begin(const char *hooks)
 {
+	static const Task__CreateTaskRequest request = TASK__CREATE_TASK_REQUEST__INIT;
 	static Spec__Spec guest_spec = SPEC__SPEC__INIT;
 	struct container *container = guest.container;
 	struct err err = ERR_INIT;
@@ -30,7 +31,14 @@ static void create(const char *hooks)
 	container->guest_spec = &guest_spec;
 	container->state = CONTAINER_NEW;
 	container->create = guest_keep_call("create");
-	container_shared(container);
+	container->request = &request;
+}
+
+/* One whose Create the guest has; with hooks, each of which notes that it has run. */
+static void create(const char *hooks)
+{
+	begin(hooks);
+	container_shared(guest.container);
 	guest_turns();
 	cr_assert(guest_was_asked("Create", "c"));
 }
@@ -120,4 +128,66 @@ Test(task_create, a_shim_that_ends_does_not_wait_for_hooks)
 	cr_assert_str_eq(guest.answers, "create failed (32);");
 	container_let_go(guest.container);
 	cr_assert(list_empty(&guest.shim->containers));
+}
+
+/* --- deleted on its way ------------------------------------------------------------------------ */
+
+static void is_gone_with(const char *answers)
+{
+	cr_assert_str_eq(guest.answers, answers);
+	cr_assert(list_empty(&guest.shim->containers));
+}
+
+Test(task_create, ends_at_its_next_step_when_it_is_deleted)
+{
+	begin("");
+	guest_ask_delete("", "delete");
+	cr_assert_str_eq(guest.answers, "");
+	container_shared(guest.container);
+	guest_turns();
+	is_gone_with("create failed (125);delete failed (2);");
+}
+
+Test(task_create, ends_its_hooks_when_it_is_deleted)
+{
+	begin("\"createRuntime\":[{\"path\":\"/bin/sleep\",\"args\":[\"sleep\",\"1000\"]}]");
+	container_shared(guest.container);
+	guest_turns();
+	guest_ask_delete("", "delete");
+	is_gone_with("create failed (125);delete failed (2);");
+}
+
+Test(task_create, in_the_guest_it_is_made_and_then_deleted)
+{
+	static struct hypervisor hv = {.pid = 1};
+
+	guest.shim->sandbox.hv = &hv;
+	create("");
+	guest_ask_delete("", "delete");
+	cr_assert_str_eq(guest.answers, "");
+	guest_answers("Create", "c");
+	cr_assert_str_eq(guest.answers, "create;");
+	cr_assert(guest_was_asked("Kill", ""));
+	guest_exits("", 137);
+	guest_answers("Delete", "");
+	is_gone_with("create;delete;");
+	guest.shim->sandbox.hv = NULL;
+}
+
+Test(task_create, in_the_guest_it_may_fail)
+{
+	create("");
+	guest_ask_delete("", "delete");
+	guest_refuses("Create", "c", ENOSPC, "no room");
+	is_gone_with("create failed (5);delete failed (2);");
+}
+
+Test(task_create, a_guest_that_goes_answers_both)
+{
+	create_with_poststop("echo x");
+	guest_ask_delete("", "delete");
+	fail("the guest's kernel panicked");
+	await_answer();
+	guest_turns();
+	is_gone_with("create failed (32);delete failed (2);");
 }
