@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/rpc.h"
 #include "shim/container.h"
@@ -15,18 +16,21 @@
 #include "shim/task_events.h"
 #include "shim/task_stats.h"
 
+/* What the host has of a pod's processes. */
 static uint32_t monitor_of(const struct shim *shim)
 {
-	return shim->sandbox.hv ? (uint32_t)shim->sandbox.hv->pid : 0;
+	return (uint32_t)(shim->sandbox.hv ? shim->sandbox.hv->pid : getpid());
 }
 
 /*
  * containerd's clients take the numbers for the host's, and ask the host's ps about them: for them each
- * process is the monitor, which is what the host has of it.
+ * process is the monitor. And one there is: a containerd that starts anew and hears of none, as of a
+ * container that has ended, takes the task for one that was never made, and deletes it with its exit status.
  */
 static void reply_pids(struct rpc_call *call, const uint32_t *pids, size_t n)
 {
 	const struct shim *shim = rpc_call_data(call) ? task_shim(rpc_call_data(call)) : NULL;
+	bool of_host = shim && shim->publisher;
 	Task__PidsResponse response = TASK__PIDS_RESPONSE__INIT;
 	_cleanup_free_ Task__ProcessInfo *infos = calloc(n + 1, sizeof(*infos));
 	_cleanup_free_ Task__ProcessInfo **array = calloc(n + 1, sizeof(*array));
@@ -35,9 +39,11 @@ static void reply_pids(struct rpc_call *call, const uint32_t *pids, size_t n)
 		task_fail(call, ENOMEM, "out of memory");
 		return;
 	}
+	if (of_host && n == 0)
+		n = 1;
 	for (size_t i = 0; i < n; i++) {
 		task__process_info__init(&infos[i]);
-		infos[i].pid = shim && shim->publisher ? monitor_of(shim) : pids[i];
+		infos[i].pid = of_host ? monitor_of(shim) : pids[i];
 		array[i] = &infos[i];
 	}
 	response.processes = array;
@@ -103,16 +109,16 @@ void task_handle_pids(struct rpc_call *call, const ProtobufCMessage *msg, void *
 	const Task__PidsRequest *req = (const Task__PidsRequest *)msg;
 	Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
 	struct shim *shim = task_shim(data);
+	const struct container *container = container_find(shim, req->id);
 	uint32_t monitor = monitor_of(shim);
-	struct process *init;
 
-	init = task_find_running(shim, req->id, "", call);
-	if (!init)
-		return;
-	if (init->container->sandbox) {
+	if (container && container->state == CONTAINER_CREATED &&
+	    (container->sandbox || (shim->publisher && container->init.state == PROCESS_STOPPED))) {
 		reply_pids(call, &monitor, 1);
 		return;
 	}
+	if (!task_find_running(shim, req->id, "", call))
+		return;
 	request.id = req->id;
 	request.rows = req->rows;
 	task_forward(shim, call, "Pids", &request.base, on_pids);

@@ -88,17 +88,24 @@ c --rm --runtime "$dir/copy/containerd-shim-sbx-v2" "$image" copied echo copied
 check "a shim that was copied away from its programs" '[ $status = 0 ] && out_is copied'
 umount /usr/local
 
-# Its own restart: the shim lives on, and its exit is not lost.
+# Its own restart: the shim lives on, and no exit is lost, whether it comes then or was there before.
+stopped() { ctr task list | grep -q "$1.*STOPPED"; }
+code_of() { # TASK: its exit code, as its removal says
+	timeout 60 ctr task rm "$1" >"$work/out" 2>&1
+	status=$?
+	ctr container rm "$1"
+}
+c -d "$image" ended sh -c 'exit 7'
+check "a task ends" 'await 20 "stopped ended"'
 c -d "$image" survivor sh -c 'sleep 4; exit 9'
 kill -9 $daemon
 wait $daemon 2>/dev/null
 start_containerd
-await 20 'ctr task list | grep -q "survivor.*STOPPED"'
-check "a restart of containerd" 'ctr task list | grep -q "survivor.*STOPPED"'
-timeout 60 ctr task rm survivor >"$work/out" 2>&1
-status=$?
+check "a restart of containerd" 'await 20 "stopped survivor"'
+code_of survivor
 check "task rm, and the exit code after it" '[ $status = 9 ] || grep -q 9 "$work/out"'
-ctr container rm survivor
+code_of ended
+check "and that of before" '[ $status = 7 ] || grep -q 7 "$work/out"'
 
 # A monitor that dies takes its pod with it, and nothing else.
 c -d "$image" victim sleep 1000
