@@ -10,15 +10,18 @@
 #include "shim/container.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include "common/io.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/opts.h"
+#include "common/thread.h"
 #include "shim/hooks.h"
 #include "shim/host_mount.h"
 #include "shim/image.h"
@@ -119,25 +122,62 @@ static int read_timeout(struct container *container, struct err *err)
 	return r < 0 ? err_set_errno(err, -r, "cannot make a timer") : 0;
 }
 
-/* What the host mounts is shared by a clone, and so need not stay mounted. */
-static int open_shares(struct container *container, const Task__CreateTaskRequest *req,
-		       struct err *err)
+struct opening {
+	struct container *container;
+	const Task__CreateTaskRequest *req;
+	struct err *err;
+	int r;
+};
+
+static int mount_and_open(const struct opening *opening)
 {
-	size_t n = container->rootfs.mounted ? req->n_rootfs : 0;
+	struct container *container = opening->container;
+	const Task__CreateTaskRequest *req = opening->req;
 	_cleanup_free_ char *target = NULL;
 	int r;
 
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_set_errno(opening->err, errno, "a mount namespace");
 	if (asprintf(&target, "%s/rootfs", container->bundle) < 0)
-		return err_set(err, ENOMEM, "out of memory");
-	if (n && container->shim->own_pod)
-		return err_set(err, EINVAL, "rootfs of type %.32s: not supported",
-			       req->rootfs[0]->type);
-	r = n ? host_mount_all(req->rootfs, n, target, err) : 0;
+		return err_set(opening->err, ENOMEM, "out of memory");
+	r = host_mount_all(req->rootfs, req->n_rootfs, target, opening->err);
 	if (r < 0)
 		return r;
-	r = container_shares_open(container, !container->rootfs.image, err);
-	host_mount_undo(n, target);
+	r = container_shares_open(container, true, opening->err);
+	host_mount_undo(req->n_rootfs, target);
 	return r;
+}
+
+static void *run_opening(void *data)
+{
+	struct opening *opening = data;
+
+	opening->r = mount_and_open(opening);
+	return NULL;
+}
+
+/*
+ * What the host mounts is shared by a clone, and so need not stay mounted. It is on a thread that it is
+ * mounted, as a thread may have a mount namespace of its own: nobody else sees it, it goes with us, and what
+ * the engine has mounted for this container is in it, which a copy that is as old as the pod need not have.
+ */
+static int open_shares(struct container *container, const Task__CreateTaskRequest *req,
+		       struct err *err)
+{
+	struct opening opening = {container, req, err, 0};
+	pthread_t thread;
+	int r;
+
+	if (!container->rootfs.mounted || !req->n_rootfs)
+		return container_shares_open(container, !container->rootfs.image, err);
+	if (container->shim->own_pod)
+		return err_set(err, EINVAL, "rootfs of type %.32s: not supported",
+			       req->rootfs[0]->type);
+	r = thread_run(run_opening, &opening, &thread);
+	if (r < 0)
+		return err_set_errno(err, -r, "cannot run a thread");
+	pthread_join(thread, NULL);
+	return opening.r;
 }
 
 static int open_parts(struct container *container, const Task__CreateTaskRequest *req,

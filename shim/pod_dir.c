@@ -185,22 +185,6 @@ int pod_dir_try_lock(struct pod_dir *pod)
 	return lock < 0 ? lock : lock_pod(pod);
 }
 
-int pod_dir_reopen(struct pod_dir *pod)
-{
-	_cleanup_close_ int fd = open_dir(pod->path);
-	struct stat before, now;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(pod->dirfd, &before) < 0 || fstat(fd, &now) < 0)
-		return -errno;
-	if (before.st_dev != now.st_dev || before.st_ino != now.st_ino)
-		return -ESTALE;
-	close(pod->dirfd);
-	pod->dirfd = TAKE_FD(fd);
-	return 0;
-}
-
 int pod_dir_adopt_lock(struct pod_dir *pod, int lock_fd)
 {
 	struct stat ours, file;

@@ -58,12 +58,6 @@ int pod_dir_try_lock(struct pod_dir *pod);
 /* Takes over lock_fd, inherited from the maker; -EINVAL where it is not the pod's lock file. */
 int pod_dir_adopt_lock(struct pod_dir *pod, int lock_fd);
 
-/*
- * After the process has entered a mount namespace: what was opened before lies on the mounts of the one
- * that it left, of which the monitor's jail can make no root. -ESTALE: another directory is there now.
- */
-int pod_dir_reopen(struct pod_dir *pod);
-
 int pod_dir_read_record(struct pod_dir *pod, struct record *ret, struct err *err);
 int pod_dir_write_record(struct pod_dir *pod, const struct record *record, struct err *err);
 

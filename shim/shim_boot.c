@@ -16,12 +16,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -160,22 +159,12 @@ static int become_daemon(void)
 	return 0;
 }
 
-/* What is mounted for containers is nobody else's to see, and goes with us. */
-static int enter_mount_namespace(void)
-{
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return -errno;
-	return 0;
-}
-
 static int run_daemon(struct pod_dir *pod, int listen_fd, int client_fd, int log_fd)
 {
 	int r = become_daemon();
 
-	if (r == 0 && strcmp(pod->namespace, SHIM_OWN_NAMESPACE) != 0)
-		r = enter_mount_namespace();
-	if (r == 0)
-		r = pod_dir_reopen(pod);
+	/* Threads are few and short; what they free is to be of use to the loop. */
+	mallopt(M_ARENA_MAX, 1);
 	if (r < 0) {
 		log_error("cannot become a daemon: %s", strerror(-r));
 		return 125;
