@@ -36,8 +36,12 @@ static int add_groups(json_t *process, const struct opt_list *groups, struct err
 
 	if (!groups->n)
 		return 0;
+	if (!json_is_object(user)) {
+		user = json_object();
+		json_object_set_new(process, "user", user);
+	}
 	gids = json_member(user, "additionalGids");
-	if (!gids) {
+	if (!json_is_array(gids)) {
 		gids = json_array();
 		json_object_set_new(user, "additionalGids", gids);
 	}

@@ -102,6 +102,27 @@ Test(oci_process, caps_of_a_spec_with_inheritable_ones)
 	cr_assert(strstr(built, "\"permitted\":[\"CAP_SYSLOG\"]"), "%s", built);
 }
 
+/* A user, and a list, that are not there or null: nobody's to be appended to. */
+Test(oci_process, groups_of_a_process_without_a_user)
+{
+	static const char *const texts[] = {
+		"{\"process\":{}}",
+		"{\"process\":{\"user\":null}}",
+		"{\"process\":{\"user\":{\"additionalGids\":null}}}",
+	};
+	const struct oci_process_options o = {.groups = {.items = {"9", "10"}, .n = 2}};
+	char *args[] = {(char *)(uintptr_t) "sh"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_free_ char *built = NULL;
+
+		cr_assert_eq(
+			oci_process_build(texts[i], strlen(texts[i]), &o, args, 1, &built, &err),
+			0);
+		cr_assert(strstr(built, "\"user\":{\"additionalGids\":[9,10]}"), "%s", built);
+	}
+}
+
 Test(oci_process, wrong_ones)
 {
 	cr_assert_null(build(&(struct oci_process_options){.env = {.items = {"X"}, .n = 1}}));
