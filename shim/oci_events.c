@@ -28,6 +28,7 @@ static void print(json_t *line)
 	fflush(stdout);
 }
 
+/* *oom: how many had died by the last call; UINT64_MAX: there was none, and nothing of it is news. */
 static int print_stats(struct oci_container *container, uint64_t *oom, struct err *err)
 {
 	Task__StatsRequest request = TASK__STATS_REQUEST__INIT;
@@ -50,8 +51,8 @@ static int print_stats(struct oci_container *container, uint64_t *oom, struct er
 
 		print(event);
 		json_decref(event);
-		*oom = now;
 	}
+	*oom = now;
 	print(line);
 	json_decref(line);
 	return 0;
@@ -62,7 +63,7 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 	_cleanup_oci_container_ struct oci_container container = {0};
 	struct events_options o = {.interval_ns = 5000000000ull};
 	struct timespec pause;
-	uint64_t oom = 0;
+	uint64_t oom = UINT64_MAX;
 	int first, r = oci_parse(&oci_events_verb, argc, argv, &o, 1, 1, &first, err);
 
 	if (r == 0)

@@ -189,6 +189,12 @@ o --log "$work/log" update --kernel-memory 50M c1
 check "update of what cgroup v2 has not" '[ $status = 0 ] && grep -q "level=warning.*--kernel-memory" "$work/log"'
 o events --stats c1
 check "events --stats" 'jq -e ".type == \"stats\" and .data.memory.usage.limit == 67108864 and .data.pids.current > 0" "$work/out" >/dev/null'
+o exec c1 sh -c 'head -c 100000000 /dev/zero | tail -n 1'
+o exec c1 cat /sys/fs/cgroup/memory.events
+cp "$work/out" "$work/oom"
+o events --stats c1
+check "an old death for want of memory is no event" 'grep -qE "^oom_kill [1-9]" "$work/oom" && jq -se "map(.type) == [\"stats\"]" "$work/out" >/dev/null &&
+	state_is c1 running'
 o kill c1 TERM
 check "kill" '[ $status = 0 ] && wait_for "state_is c1 stopped" && grep -q caught "$work/c1.out"'
 check "the stand-in ends with the container's code" 'wait_for "[ -s $work/c1.exit ]" && [ "$(cat "$work/c1.exit")" = 3 ]'
