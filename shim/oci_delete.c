@@ -48,13 +48,13 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 		return delete_remains(oci, argv[first]);
 	if (r < 0)
 		return r;
-	if (container.status == TASK__STATUS__RUNNING || container.status == TASK__STATUS__PAUSED) {
-		if (!o.force)
-			return err_set(err, EBUSY,
-				       "cannot delete container %s that is not stopped: %s",
-				       argv[first], oci_container_status(&container));
+	if (!o.force &&
+	    (container.status == TASK__STATUS__RUNNING || container.status == TASK__STATUS__PAUSED))
+		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s",
+			       argv[first], oci_container_status(&container));
+	/* A created one may be on its way, in hooks that take their time. */
+	if (o.force && container.status != TASK__STATUS__STOPPED)
 		r = kill_and_wait(&container, err);
-	}
 	return r < 0 ? r : oci_container_delete(oci, &container, err);
 }
 

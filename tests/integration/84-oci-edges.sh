@@ -71,6 +71,18 @@ check "that cannot be started" '[ $status = 1 ]'
 o delete k1
 check "and can be deleted" '[ $status = 0 ] && ! remains'
 
+bundle starting 'echo never' "$(hook startContainer "touch /starting; exec sleep 1000")"
+"$oci" --root "$root" create -b "$b" s2 >"$work/s2" 2>&1 </dev/null
+"$oci" --root "$root" start s2 >"$work/start" 2>&1 </dev/null &
+start=$!
+wait_for '[ -e "$work/rootfs/starting" ]'
+o delete s2
+check "delete of a container that starts" '[ $status = 1 ] && err_has "has not ended"'
+o delete --force s2
+check "delete --force of one" '[ $status = 0 ] && ! remains'
+wait $start
+check "which its start hears of" '[ $? = 1 ] && [ -s "$work/start" ]'
+
 bundle long 'exec sleep 1000'
 o create -b "$b" --pid-file "$work/pid" s1
 o start s1
