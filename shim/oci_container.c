@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/io.h"
 #include "shim/host_cgroup.h"
 #include "shim/oci_log.h"
@@ -154,8 +155,12 @@ static int delete_task(const struct oci *oci, struct oci_container *container, s
 int oci_container_delete(const struct oci *oci, struct oci_container *container, struct err *err)
 {
 	const struct oci_record *record = &container->record;
+	_cleanup_close_ int claim = oci_store_claim(oci->root, record, err);
 	char path[PATH_MAX];
 
+	/* Somebody else was at it, and has done it. */
+	if (claim < 0)
+		return claim == -ENOENT ? 0 : claim;
 	if (container->shim.conn) {
 		int r = delete_task(oci, container, err);
 

@@ -220,9 +220,13 @@ void oci_launch_undo(struct oci_launch *launch)
 		cli_task_end(&launch->shim, launch->id, 10000, NULL);
 	if (!launch->made && launch->shim.conn && !launch->shim.lost)
 		oci_pod_release(&launch->shim, launch->id);
-	if (oci_container_open(launch->oci, launch->id, &container, NULL) == 0)
-		oci_container_delete(launch->oci, &container, NULL);
-	oci_store_remove(launch->oci->root, launch->id);
+	/* Without a record it is ours by the lock; with one of another time somebody else has deleted it. */
+	if (oci_container_open(launch->oci, launch->id, &container, NULL) == 0) {
+		if (container.record.created_ns == launch->record.created_ns)
+			oci_container_delete(launch->oci, &container, NULL);
+	} else if (launch->lock_fd >= 0) {
+		oci_store_remove(launch->oci->root, launch->id);
+	}
 }
 
 void oci_launch_finish(struct oci_launch *launch)

@@ -104,6 +104,22 @@ int oci_store_read(const char *root, const char *id, struct oci_record *ret, str
 	return 0;
 }
 
+/* The lock is the record's own: one on the directory says that the container is being created. */
+int oci_store_claim(const char *root, const struct oci_record *record, struct err *err)
+{
+	_cleanup_close_ int dirfd = open_container(root, record->id);
+	_cleanup_close_ int fd = dirfd < 0 ? dirfd : openat(dirfd, STATE, O_RDONLY | O_CLOEXEC);
+	_cleanup_oci_record_ struct oci_record now = {0};
+	int r = dirfd < 0 ? dirfd : fd < 0 || flock(fd, LOCK_EX) < 0 ? -errno : 0;
+
+	if (r < 0)
+		return err_set_errno(err, -r, "%s/%s/" STATE, root, record->id);
+	r = oci_store_read(root, record->id, &now, err);
+	if (r == 0 && now.created_ns != record->created_ns)
+		r = err_set(err, ENOENT, "container %s has been deleted", record->id);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
 void oci_store_remove(const char *root, const char *id)
 {
 	_cleanup_close_ int rootfd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -21,6 +21,11 @@ int oci_store_wait(const char *root, const char *id, int timeout_ms);
 int oci_store_write(const char *root, const struct oci_record *record, struct err *err);
 /* -ENOENT where there is no such container. */
 int oci_store_read(const char *root, const char *id, struct oci_record *ret, struct err *err);
+/*
+ * Waits until nobody else is deleting that very container. Returns a descriptor by which, while it is open, it is
+ * the caller's to delete; -ENOENT: it has been deleted, and its id may be another one's.
+ */
+int oci_store_claim(const char *root, const struct oci_record *record, struct err *err);
 void oci_store_remove(const char *root, const char *id);
 
 /* Calls fn for every container that has a record, in the order of their ids; a negative return ends the walk. */

@@ -58,6 +58,16 @@ o --log "$work/warnings" --log-format json delete w1
 check "and so is a poststop hook, in the log where there is one" '[ $status = 0 ] && ! remains && [ ! -s "$work/err" ] &&
 	[ "$(jq -r .level "$work/warnings")" = warning ] && grep -q "hooks.poststop: /bin/sh: ended with code 4" "$work/warnings"'
 
+bundle twice true "$(hook poststop "sleep 3; echo over >>$work/over")"
+o create -b "$b" w2
+"$oci" --root "$root" delete w2 >"$work/w2" 2>&1 </dev/null &
+delete=$!
+sleep 1
+o delete w2
+check "a second delete waits for the first" '[ $status = 0 ] && [ "$(cat "$work/over")" = over ] && [ ! -e "$root/w2" ]'
+wait $delete
+check "which has deleted it once" '[ $? = 0 ] && [ ! -s "$work/w2" ] && ! remains'
+
 bundle killed 'echo ran' "$(hook createRuntime "touch $work/hooked; exec sleep 60")"
 "$oci" --root "$root" create -b "$b" k1 >"$work/k1" 2>&1 </dev/null &
 create=$!
