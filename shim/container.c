@@ -23,6 +23,7 @@
 #include "common/opts.h"
 #include "common/thread.h"
 #include "shim/hooks.h"
+#include "shim/hooks_due.h"
 #include "shim/host_mount.h"
 #include "shim/image.h"
 #include "shim/shim.h"
@@ -270,6 +271,7 @@ void container_free(struct container *container)
 	source_remove(container->oom_pause);
 	container_shares_finish(container);
 	hooks_cancel(container->hooks);
+	hooks_due_destroy(container->due);
 	spec_free(container->spec);
 	close_fd(&container->image_fd);
 	if (container->slot >= 0)

@@ -18,6 +18,7 @@
 #include "spec.pb-c.h"
 #include "task.pb-c.h"
 
+struct hooks_due;
 struct hooks_run;
 struct rpc_call;
 struct shim;
@@ -49,6 +50,7 @@ struct container {
 	struct hooks_run *hooks; /* the host's, that run or ran last */
 	bool hooks_begun;        /* those of create: however it ends, poststop is due */
 	bool asked;              /* the guest was, to make it */
+	struct hooks_due *due;   /* that poststop is, for who deletes it when we have gone */
 	struct err failed;       /* why create failed, while poststop runs */
 	uint64_t timeout_ns;
 	struct source *timeout;

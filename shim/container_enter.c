@@ -18,6 +18,7 @@
 #include "shim/container.h"
 #include "shim/container_hooks.h"
 #include "shim/container_oom.h"
+#include "shim/hooks_due.h"
 #include "shim/pod_grow.h"
 #include "shim/shim.h"
 #include "shim/task_events.h"
@@ -28,6 +29,7 @@ static void on_given_up(const struct err *err, void *data)
 	struct container *container = data;
 
 	container->undone = container->undoing;
+	hooks_due_over(TAKE_PTR(container->due));
 	/* The VM ended meanwhile, and Create was answered. */
 	if (!container->create) {
 		if (container->init.delete_call)
@@ -149,10 +151,17 @@ static void on_hooks(const struct err *err, void *data)
 
 void container_shared(struct container *container)
 {
+	struct err err = ERR_INIT;
+
 	if (!goes_on(container))
 		return;
 	if (container->shares.err.code) {
 		fail_create(container, &container->shares.err);
+		return;
+	}
+	if (container->request && container->request->poststop[0] &&
+	    hooks_due_create(container->request->poststop, &container->due, &err) < 0) {
+		fail_create(container, &err);
 		return;
 	}
 	container->hooks_begun = true;

@@ -10,6 +10,7 @@
 #include "shim/container.h"
 #include "shim/container_hooks.h"
 #include "shim/grace.h"
+#include "shim/hooks_due.h"
 #include "shim/shim.h"
 #include "shim/shim_task_internal.h"
 #include "shim/spec.h"
@@ -226,7 +227,7 @@ static void answer_deletion(struct process *process, const struct err *err)
 	free(process);
 }
 
-/* poststop has run. */
+/* poststop has run, or never will. */
 static void on_poststop(const struct err *err, void *data)
 {
 	struct container *container = data;
@@ -242,6 +243,14 @@ static void on_poststop(const struct err *err, void *data)
 	answer_deletion(&container->init, err);
 }
 
+static void on_hooks_over(const struct err *err, void *data)
+{
+	struct container *container = data;
+
+	hooks_due_over(TAKE_PTR(container->due));
+	on_poststop(err, container);
+}
+
 static void finish_deletion(struct process *process)
 {
 	struct container *container = process->container;
@@ -255,7 +264,7 @@ static void finish_deletion(struct process *process)
 	if (container->undone)
 		on_poststop(NULL, container);
 	else if (!container->undoing)
-		container_hooks_run(container, HOOKS_STOPPED, on_poststop, container);
+		container_hooks_run(container, HOOKS_STOPPED, on_hooks_over, container);
 }
 
 static void on_deleted(const ProtobufCMessage *reply, const struct err *err, void *data)

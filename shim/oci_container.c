@@ -18,6 +18,7 @@
 #include "shim/host_cgroup.h"
 #include "shim/oci_log.h"
 #include "shim/oci_pod.h"
+#include "shim/oci_poststop.h"
 #include "shim/oci_store.h"
 
 #define STANDIN_WAIT_MS  2000
@@ -152,6 +153,14 @@ static int delete_task(const struct oci *oci, struct oci_container *container, s
 	return 0;
 }
 
+static void run_poststop(const struct oci *oci, const struct oci_record *record)
+{
+	struct err err = ERR_INIT;
+
+	if (oci_poststop_run(oci->root, record, &err) < 0)
+		warn(oci, err.msg);
+}
+
 int oci_container_delete(const struct oci *oci, struct oci_container *container, struct err *err)
 {
 	const struct oci_record *record = &container->record;
@@ -173,6 +182,7 @@ int oci_container_delete(const struct oci *oci, struct oci_container *container,
 	if (record->cgroups_path && host_cgroup_path(record->cgroups_path, path, NULL) == 0)
 		host_cgroup_remove(path);
 	oci_pod_sweep(oci, record->pod);
+	run_poststop(oci, record);
 	oci_store_remove(oci->root, record->id);
 	return 0;
 }

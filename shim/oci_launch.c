@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "common/io.h"
+#include "shim/hooks.h"
 #include "shim/host_cgroup.h"
 #include "shim/oci_container.h"
 #include "shim/oci_pod.h"
@@ -130,7 +131,15 @@ int oci_launch_begin(struct oci_launch *launch, struct err *err)
 static int make(struct oci_launch *launch, const struct session_streams *streams, struct err *err)
 {
 	Task__CreateTaskRequest request = TASK__CREATE_TASK_REQUEST__INIT;
+	_cleanup_free_ char *poststop = NULL;
 	int r;
+
+	if (hooks_any(launch->spec, HOOKS_STOPPED)) {
+		poststop = oci_store_poststop(launch->oci->root, launch->id);
+		if (!poststop)
+			return err_set(err, ENOMEM, "out of memory");
+		request.poststop = poststop;
+	}
 
 	request.id = (char *)(uintptr_t)launch->id;
 	request.bundle = launch->bundle;

@@ -128,6 +128,13 @@ void oci_store_remove(const char *root, const char *id)
 		io_remove_tree(rootfd, id);
 }
 
+char *oci_store_poststop(const char *root, const char *id)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "%s/%s/poststop", root, id) < 0 ? NULL : path;
+}
+
 static int is_id(const struct dirent *entry)
 {
 	return pod_id_is_valid(entry->d_name);

@@ -28,6 +28,9 @@ int oci_store_read(const char *root, const char *id, struct oci_record *ret, str
 int oci_store_claim(const char *root, const struct oci_record *record, struct err *err);
 void oci_store_remove(const char *root, const char *id);
 
+/* The path of the note that poststop hooks are due (hooks_due.h), which the caller frees; NULL: no memory. */
+char *oci_store_poststop(const char *root, const char *id);
+
 /* Calls fn for every container that has a record, in the order of their ids; a negative return ends the walk. */
 typedef int (*oci_store_fn)(const struct oci_record *record, void *data);
 int oci_store_for_each(const char *root, oci_store_fn fn, void *data, struct err *err);

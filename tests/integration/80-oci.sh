@@ -309,12 +309,13 @@ o delete c3
 created c4
 o delete --force c4
 check "delete --force of what was only created" '[ $status = 0 ] && wait_for "[ -s $work/c4.exit ]" && ! remains'
+bundle lost 'exec sleep 1000' ".hooks.poststop = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo stopped >>$work/undone\"]}]"
 created c5
 o start c5
 ours containerd-shim | xargs kill -9
 check "a stand-in dies with its shim" 'wait_for "[ -s $work/c5.exit ]" && [ "$(cat "$work/c5.exit")" = 137 ] && state_is c5 stopped'
 o delete c5
-check "and what is left can be deleted" '[ $status = 0 ] && ! remains'
+check "and what is left can be deleted, with its poststop hook" '[ $status = 0 ] && [ "$(cat "$work/undone")" = stopped ] && ! remains'
 
 # A pidfd of the stand-in, whose holder needs no number.
 cat >"$work/pidfd" <<'PY'

@@ -68,7 +68,7 @@ check "a second delete waits for the first" '[ $status = 0 ] && [ "$(cat "$work/
 wait $delete
 check "which has deleted it once" '[ $? = 0 ] && [ ! -s "$work/w2" ] && ! remains'
 
-bundle killed 'echo ran' "$(hook createRuntime "touch $work/hooked; exec sleep 60")"
+bundle killed 'echo ran' "$(hook createRuntime "touch $work/hooked; exec sleep 60") | $(hook poststop "echo stopped >>$work/undone")"
 "$oci" --root "$root" create -b "$b" k1 >"$work/k1" 2>&1 </dev/null &
 create=$!
 wait_for '[ -e "$work/hooked" ]'
@@ -78,8 +78,17 @@ check "a create that is killed leaves no virtual machine" '! leftovers'
 check "but a stopped container" 'wait_for "state_is k1 stopped"'
 o start k1
 check "that cannot be started" '[ $status = 1 ]'
+check "whose poststop hook waits for its deletion" '[ ! -e "$work/undone" ]'
 o delete k1
 check "and can be deleted" '[ $status = 0 ] && ! remains'
+check "which runs the hook" '[ "$(cat "$work/undone")" = stopped ]'
+rm "$work/undone"
+bundle unstarted 'echo never' "$(hook poststop "echo stopped >>$work/undone")"
+o create -b "$b" --pid-file "$work/pid" k2
+kill -9 "$(cat "$work/pid")"
+check "a created container goes with its stand-in" '[ $status = 0 ] && wait_for "state_is k2 stopped"'
+o delete k2
+check "and its poststop hook runs once" '[ $status = 0 ] && [ "$(cat "$work/undone")" = stopped ] && ! remains'
 
 bundle starting 'echo never' "$(hook startContainer "touch /starting; exec sleep 1000")"
 "$oci" --root "$root" create -b "$b" s2 >"$work/s2" 2>&1 </dev/null

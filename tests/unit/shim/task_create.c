@@ -5,24 +5,38 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/agent_client.h"
+#include "shim/hooks_due.h"
 #include "shim/spec.h"
 #include "tests/unit/shim/fake_guest.h"
 
 TestSuite(task_create, .init = guest_set_up, .fini = guest_tear_down, .timeout = 20);
 
-static char undone[128];
+static char undone[128], note[128];
+
+/* Whether poststop hooks are due: -EBUSY, and the shim's; 0, and somebody else's; -ENOENT. */
+static int noted(void)
+{
+	struct hooks_due *due = NULL;
+	int r = hooks_due_take(note, 0, &due);
+
+	hooks_due_destroy(due);
+	return r;
+}
 
 /* One on its way, which has its root. */
 static void begin(const char *hooks)
 {
-	static const Task__CreateTaskRequest request = TASK__CREATE_TASK_REQUEST__INIT;
+	static Task__CreateTaskRequest request = TASK__CREATE_TASK_REQUEST__INIT;
 	static Spec__Spec guest_spec = SPEC__SPEC__INIT;
 	struct container *container = guest.container;
 	struct err err = ERR_INIT;
 	char text[512];
 
+	snprintf(note, sizeof(note), "%s/poststop", guest.dir);
+	request.poststop = note;
 	snprintf(text, sizeof(text),
 		 "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"},\"process\":{\"cwd\":\"/"
 		 "\",\"args\":[\"x\"]},\"hooks\":{%s}}",
@@ -41,6 +55,7 @@ static void create(const char *hooks)
 	container_shared(guest.container);
 	guest_turns();
 	cr_assert(guest_was_asked("Create", "c"));
+	cr_assert_eq(noted(), -EBUSY);
 }
 
 static void fail(const char *why)
@@ -96,6 +111,7 @@ static void is_undone_once(void)
 	cr_assert_not_null(file);
 	cr_assert_eq(fread(once, 1, sizeof(once), file), 2, "%s", once);
 	fclose(file);
+	cr_assert_eq(noted(), -ENOENT);
 }
 
 Test(task_create, after_what_its_hooks_made_has_been_undone)
@@ -128,6 +144,25 @@ Test(task_create, a_shim_that_ends_does_not_wait_for_hooks)
 	cr_assert_str_eq(guest.answers, "create failed (32);");
 	container_let_go(guest.container);
 	cr_assert(list_empty(&guest.shim->containers));
+	cr_assert_eq(noted(), 0);
+}
+
+Test(task_create, whose_hooks_a_deletion_runs)
+{
+	create_with_poststop("echo x");
+	/* As if the guest had it. */
+	rpc_reply_empty(TAKE_PTR(guest.container->create));
+	guest.container->request = NULL;
+	guest.container->state = CONTAINER_CREATED;
+	guest_exits("", 0);
+	cr_assert_eq(noted(), -EBUSY);
+	guest.answers[0] = '\0';
+	guest_ask_delete("", "delete");
+	guest_answers("Delete", "");
+	await_answer();
+	cr_assert_str_eq(guest.answers, "delete;");
+	cr_assert_eq(access(undone, F_OK), 0);
+	cr_assert_eq(noted(), -ENOENT);
 }
 
 /* --- deleted on its way ------------------------------------------------------------------------ */
