@@ -41,7 +41,8 @@ struct channel {
 struct session {
 	struct cli_shim *shim;
 	const char *id, *exec_id;
-	bool tty, started, exited;
+	bool tty, holds_signals, started, exited;
+	unsigned held; /* of forwarded, a bit each */
 	int terminal;
 	struct channel channels[N_CHANNELS];
 	int far[N_CHANNELS];
@@ -131,10 +132,15 @@ static void invoke(struct session *session, const char *method, const ProtobufCM
 	rpc_invoke(session->shim->conn, &inv, on_answer, session);
 }
 
-static void forward(struct session *session, int signo)
+static void forward(struct session *session, size_t i)
 {
 	Task__KillRequest request = TASK__KILL_REQUEST__INIT;
+	int signo = forwarded[i];
 
+	if (!session->started && session->holds_signals) {
+		session->held |= 1u << i;
+		return;
+	}
 	if (!session->started) {
 		terminal_restore();
 		_exit(128 + signo);
@@ -151,7 +157,7 @@ static void on_signal(struct source *source, uint32_t events, void *data)
 
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
 		if (session->signals[i] == source)
-			forward(session, forwarded[i]);
+			forward(session, i);
 }
 
 static void resize(struct session *session)
@@ -183,6 +189,16 @@ static int watch_signals(struct session *session)
 	if (r == 0 && session->tty)
 		r = loop_add_signal(loop, SIGWINCH, on_winch, session, &session->winch);
 	return r;
+}
+
+void session_hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaddset(&set, forwarded[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 /* --- the streams' far ends -------------------------------------------------------------------- */
@@ -258,6 +274,7 @@ int session_create(struct cli_shim *shim, const struct session_options *options,
 	session->id = options->id;
 	session->exec_id = options->exec_id;
 	session->tty = options->tty;
+	session->holds_signals = options->holds_signals;
 	session->terminal = options->terminal;
 	session->streams = (struct session_streams){.in = "", .out = "", .err = ""};
 	for (unsigned i = 0; i < N_CHANNELS; i++) {
@@ -313,6 +330,9 @@ void session_started(struct session *session)
 {
 	session->started = true;
 	resize(session);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		if (session->held & 1u << i)
+			forward(session, i);
 }
 
 static void on_exit_reply(const ProtobufCMessage *reply, const struct err *err, void *data)

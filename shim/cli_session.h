@@ -27,12 +27,16 @@ struct session_options {
 	const char *id, *exec_id;
 	bool interactive, tty;
 	int terminal; /* with tty: ours, whose size the program's follows; interactive: which turns raw */
+	bool holds_signals; /* those before session_started() are for the program, too */
 	bool onlcr; /* and writes CR LF for LF nevertheless, as the program's does not (task.proto) */
 };
 
+/* For who holds signals: from here on, and still when the session has ended, as there is something to undo. */
+void session_hold_signals(void);
+
 /*
  * Makes the streams' far ends; the terminal turns raw. Until session_started() a signal ends this
- * process, and with it what was not started yet.
+ * process, and with it what was not started yet; or it is held.
  */
 int session_create(struct cli_shim *shim, const struct session_options *options,
 		   struct session **ret, struct session_streams *ret_streams, struct err *err);

@@ -50,6 +50,7 @@ static int attend(struct oci_launch *launch, uint32_t *ret_status, struct err *e
 		.interactive = true,
 		.tty = oci_launch_wants_terminal(launch),
 		.onlcr = true,
+		.holds_signals = true,
 	};
 	struct session_streams streams;
 	int r;
@@ -77,8 +78,12 @@ static int run_launch(struct oci_launch *launch, struct err *err)
 {
 	bool detach = launch->options->detach;
 	uint32_t status = 0;
-	int r = oci_launch_begin(launch, err);
+	int r;
 
+	/* What is made would be nobody's if one ended us; the program gets them once it runs, as with runc. */
+	if (!detach)
+		session_hold_signals();
+	r = oci_launch_begin(launch, err);
 	if (r < 0)
 		return r;
 	if (!detach && launch->options->console_socket)

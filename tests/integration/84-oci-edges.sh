@@ -110,6 +110,18 @@ check "a container dies with its stand-in" 'wait_for "state_is s1 stopped"'
 o delete s1
 check "and leaves nothing" '[ $status = 0 ] && ! remains'
 
+bundle signalled 'trap "echo one" USR1; trap "exit 7" USR2; while :; do sleep 0.1; done' \
+	"$(hook createRuntime "touch $work/made; sleep 1") | $(hook poststart "touch $work/begun; sleep 3")"
+timeout 100 "$oci" --root "$root" run -b "$b" r1 >"$work/out" 2>"$work/err" </dev/null &
+signalled=$!
+wait_for '[ -e "$work/made" ]'
+pkill -USR1 -P $signalled
+wait_for '[ -e "$work/begun" ]'
+pkill -USR2 -P $signalled
+wait $signalled
+status=$?
+check "signals to a run that is under way are the program's once it runs" '[ $status = 7 ] && out_is one && ! remains'
+
 # --- names ------------------------------------------------------------------------------------------
 
 ln -s ../made/there/file "$work/rootfs/etc/dangling"
