@@ -178,14 +178,14 @@ int bootstrap_answer(enum bootstrap_form form, const char *max_version, const ch
 		     struct strbuf *ret)
 {
 	uint64_t version;
+	bool said = max_version && parse_uint(max_version, &version) == 0;
+	bool old = said ? version < 3 : form == BOOTSTRAP_PLAIN;
 
 	if (form == BOOTSTRAP_PROTOBUF)
 		return answer_protobuf(address, ret);
-	if (!max_version || parse_uint(max_version, &version) < 0) {
-		if (form == BOOTSTRAP_PLAIN)
-			return strbuf_add(ret, address, strlen(address));
-		version = 3;
-	}
+	/* containerd takes either; CRI-O starts us by containerd's code, and takes all of it for the address. */
+	if (old && form == BOOTSTRAP_PLAIN)
+		return strbuf_add(ret, address, strlen(address));
 	return strbuf_addf(ret, "{\"version\":%d,\"address\":\"%s\",\"protocol\":\"ttrpc\"}",
-			   version >= 3 ? 3 : 2, address);
+			   old ? 2 : 3, address);
 }

@@ -118,10 +118,14 @@ Test(bootstrap, answers)
 
 	expect_answer(BOOTSTRAP_PLAIN, NULL, "unix:///s");
 	expect_answer(BOOTSTRAP_PLAIN, "what", "unix:///s");
-	expect_answer(BOOTSTRAP_PLAIN, "2",
-		      "{\"version\":2,\"address\":\"unix:///s\",\"protocol\":\"ttrpc\"}");
+	/* What CRI-O says, which knows no other form. */
+	expect_answer(BOOTSTRAP_PLAIN, "2", "unix:///s");
+	expect_answer(BOOTSTRAP_PLAIN, "3",
+		      "{\"version\":3,\"address\":\"unix:///s\",\"protocol\":\"ttrpc\"}");
 	expect_answer(BOOTSTRAP_PLAIN, "4",
 		      "{\"version\":3,\"address\":\"unix:///s\",\"protocol\":\"ttrpc\"}");
+	expect_answer(BOOTSTRAP_JSON, "2",
+		      "{\"version\":2,\"address\":\"unix:///s\",\"protocol\":\"ttrpc\"}");
 	expect_answer(BOOTSTRAP_JSON, NULL,
 		      "{\"version\":3,\"address\":\"unix:///s\",\"protocol\":\"ttrpc\"}");
 	cr_assert_eq(bootstrap_answer(BOOTSTRAP_PROTOBUF, "2", "unix:///s", &packed), 0);
