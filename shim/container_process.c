@@ -19,6 +19,8 @@
 
 #define TIMEOUT_STATUS 124
 #define MAX_EXECS      256
+/* The agent waits 10 s for the last of a container's processes; the rest is for what is still being written. */
+#define DELETE_TIMEOUT_MS 60000
 
 /* Start returns once its last hook has run, whatever came of that. */
 static void on_poststart(const struct err *err, void *data)
@@ -271,7 +273,7 @@ static void on_deleted(const ProtobufCMessage *reply, const struct err *err, voi
 {
 	if (err)
 		log_warn("delete: %s", err->msg);
-	/* What the guest could not free goes with the VM. */
+	/* What the guest could not free, or does not answer for, goes with the VM. */
 	finish_deletion(data);
 }
 
@@ -295,7 +297,7 @@ void container_delete_process(struct process *process, struct rpc_call *call)
 	request.id = container->id;
 	request.exec_id = process->exec_id;
 	if (!is_in_guest(process) || agent_client_call(shim->sandbox.agent, "Delete", &request.base,
-						       0, on_deleted, process) < 0)
+						       DELETE_TIMEOUT_MS, on_deleted, process) < 0)
 		finish_deletion(process);
 }
 

@@ -19,6 +19,7 @@ struct guest {
 	char answers[512]; /* what the client was answered, in order: "e1;e2 failed (5);" */
 	char said[256];    /* the last failure's text */
 	bool ends;         /* the shim has been shut down */
+	bool hasty;        /* timers that are armed from now on run out a hundred times as fast */
 };
 
 extern struct guest guest;
@@ -26,6 +27,8 @@ extern struct guest guest;
 void guest_set_up(void);
 void guest_tear_down(void);
 void guest_turns(void);
+/* So much time passes for who is in haste; a hundredth of it. */
+void guest_waits(unsigned seconds);
 
 /* The agent's open call of a method for a process, to be answered; a test fails without. */
 struct rpc_call *guest_take(const char *method, const char *exec_id);

@@ -47,6 +47,27 @@ Test(late_guest, a_process_is_found_no_more_while_it_is_deleted)
 	cr_assert_str_eq(guest.answers, "second failed (2);first;");
 }
 
+Test(late_guest, a_deletion_that_it_never_answers_is_one_all_the_same)
+{
+	guest.hasty = true;
+	guest.container->init.state = PROCESS_RUNNING;
+	guest_add_exec("e1");
+	guest_exits("e1", 3);
+	guest_ask_delete("e1", "e1");
+	guest_waits(20);
+	cr_assert_str_eq(guest.answers, "", "it may have much to write");
+	guest_waits(60);
+	cr_assert_str_eq(guest.answers, "e1;");
+	guest_exits("", 0);
+	guest_ask_delete("", "init");
+	guest_waits(80);
+	cr_assert_str_eq(guest.answers, "e1;init;");
+	cr_assert(list_empty(&guest.shim->containers));
+	guest_answers("Delete", "e1");
+	guest_answers("Delete", "");
+	cr_assert_str_eq(guest.answers, "e1;init;");
+}
+
 /* containerd has three seconds for its Shutdown, and may have none left to ask for it. */
 Test(late_guest, a_pod_without_containers_ends_when_nobody_is_there)
 {
