@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: delete comes when containerd has lost a shim, or believes so, once for every
- * container that it knows of. The pod's own id means all of the pod: an owner that still lives is
+ * container that it knows of, all at once. The pod's own id means all of the pod: an owner that still lives is
  * killed, the VM ends with it, what the kernel does not free is removed. For any other container of a
- * pod whose owner lives, the owner deletes it. All within the 5 s that containerd waits.
+ * pod whose owner lives, the owner deletes it; where that has ended, any of them removes the pod, and the
+ * others wait for that. All within the 5 s that containerd waits.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,8 +22,22 @@
 #include "shim/shim_boot.h"
 #include "task.pb-c.h"
 
-#define LOCK_WAIT_NS (2 * 1000000000ull)
+/* Longer than a removal takes: a cgroup may stay busy for one second, a tap for two (pod_dir.c). */
+#define LOCK_WAIT_NS (4 * 1000000000ull)
 #define END_WAIT_MS  3000
+
+/* Where nobody listens, whoever has the lock is no owner: it removes the pod, as we would. */
+static bool has_owner(const struct pod_dir *pod)
+{
+	_cleanup_close_ int dirfd = -1, fd = -1;
+	char name[33];
+	int r = pod_socket_dir(&dirfd, NULL, NULL);
+
+	pod_socket_name(pod->namespace, pod->id, name);
+	if (r == 0)
+		r = sock_connect_at(dirfd, name, &fd);
+	return r != -ENOENT && r != -ECONNREFUSED;
+}
 
 /* A shim that lives still holds the lock; its death frees it. */
 static int take_pod(struct pod_dir *pod)
@@ -31,7 +46,8 @@ static int take_pod(struct pod_dir *pod)
 	uint64_t begin = now_ns();
 	int r = pod_dir_try_lock(pod);
 
-	if (r == -EBUSY && pod_dir_read_record(pod, &record, NULL) == 0 && record.shim_pid > 0)
+	if (r == -EBUSY && has_owner(pod) && pod_dir_read_record(pod, &record, NULL) == 0 &&
+	    record.shim_pid > 0)
 		kill(record.shim_pid, SIGKILL);
 	while (r == -EBUSY && now_ns() - begin < LOCK_WAIT_NS) {
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
@@ -82,8 +98,12 @@ static int clean_up(const struct shim_flags *flags, struct err *err)
 	}
 	if (r < 0)
 		return r;
-	if (strcmp(group, flags->id) != 0 && pod_dir_try_lock(pod) == -EBUSY)
-		return delete_container(pod, flags->id, err);
+	if (strcmp(group, flags->id) != 0 && pod_dir_try_lock(pod) == -EBUSY) {
+		r = delete_container(pod, flags->id, err);
+		/* An owner that ends meanwhile takes the container along. */
+		if (r == 0 || has_owner(pod))
+			return r;
+	}
 	return delete_pod(pod, err);
 }
 
