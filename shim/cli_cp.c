@@ -83,6 +83,7 @@ static int add(struct copying *c, struct err *err)
 	request.stderr = second;
 	request.spec = &any;
 	request.copy = &c->request;
+	request.stand_in = (uint32_t)getpid();
 	return cli_task(&c->shim, "Exec", &request.base, (const int[]){far, words}, 2, NULL, err);
 }
 

@@ -115,6 +115,7 @@ static int register_exec(struct cli_shim *shim, const char *id, const char *exec
 	request.stdout = (char *)streams->out;
 	request.stderr = (char *)streams->err;
 	request.spec = &any;
+	request.stand_in = (uint32_t)getpid();
 	return cli_task(shim, "Exec", &request.base, streams->fds, streams->n_fds, NULL, err);
 }
 

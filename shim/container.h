@@ -132,7 +132,11 @@ void container_kill(struct container *container, uint32_t signo, bool all);
 
 /* Its stand-in has gone: it ends, now or when it has been created. May shut the pod down. */
 void container_end_orphan(struct container *container);
-/* The process pid of the host has gone: whatever it stood for ends. */
+/* The same of an exec, now or when it has been started. May free it. */
+void container_end_exec(struct process *exec);
+/* Frees an orphan that does not run, also in the guest: nobody will ask for that. */
+void container_drop_exec(struct process *exec);
+/* The process pid of the host has gone: whatever it stood for, or wanted to start, ends. */
 void container_end_orphans(struct shim *shim, pid_t pid);
 
 /* Reads config.json into spec, guest_spec and what else follows from it alone. */

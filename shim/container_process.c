@@ -86,6 +86,8 @@ static void on_started(const ProtobufCMessage *reply, const struct err *err, voi
 	} else {
 		process_watch(process);
 		process_release_kills(process);
+		if (process->orphan)
+			container_end_exec(process);
 	}
 	if (init)
 		container_hooks_run(container, HOOKS_STARTED, on_poststart, process);
@@ -193,6 +195,7 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 	if (r == 0 && req->copy && !(process->copy = duplicate(req->copy)))
 		r = err_set(err, ENOMEM, "out of memory");
 	process->ignore_paused = req->ignore_paused;
+	process->stand_in = (pid_t)req->stand_in;
 	if (r == 0 && req->cgroup[0] && !(process->cgroup = strdup(req->cgroup)))
 		r = err_set(err, ENOMEM, "out of memory");
 	if (r < 0) {
@@ -412,8 +415,11 @@ void container_process_settled(struct process *process)
 {
 	struct container *container = process->container;
 
-	if (process != &container->init)
+	if (process != &container->init) {
+		if (process->orphan)
+			container_drop_exec(process);
 		process_stop_if_complete(&container->init);
-	else if (container->delete)
+	} else if (container->delete) {
 		container_delete_process(process, TAKE_PTR(container->delete));
+	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sbx-oci exec: one more process in a container. In the foreground as `sbx exec` does it; with --detach it
- * has a stand-in of its own, which also deletes it once it has ended.
+ * has a stand-in of its own, which also deletes it once it has ended. Where that goes before, or we do, the shim
+ * ends the process and deletes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -131,7 +132,9 @@ static int check(const struct exec *exec, struct err *err)
 	return 0;
 }
 
-static int add(struct exec *exec, const struct session_streams *streams, struct err *err)
+/* stand_in: who the process ends with. */
+static int add(struct exec *exec, const struct session_streams *streams, pid_t stand_in,
+	       struct err *err)
 {
 	char type[] = "types.containerd.io/opencontainers/runtime-spec/1/Process";
 	Task__ExecProcessRequest request = TASK__EXEC_PROCESS_REQUEST__INIT;
@@ -150,6 +153,7 @@ static int add(struct exec *exec, const struct session_streams *streams, struct 
 	request.stderr = (char *)(uintptr_t)streams->err;
 	request.spec = &any;
 	request.ignore_paused = exec->options.ignore_paused;
+	request.stand_in = (uint32_t)stand_in;
 	if (exec->options.cgroup)
 		request.cgroup = (char *)(uintptr_t)exec->options.cgroup;
 	return cli_task(&exec->container.shim, "Exec", &request.base, streams->fds, streams->n_fds,
@@ -203,12 +207,12 @@ static int run_detached(struct exec *exec, struct err *err)
 						  exec->spec->process.console_size, &stdio, err)
 			: oci_stdio_open(&stdio, err);
 
-	if (r == 0)
-		r = add(exec, &stdio.streams, err);
 	if (r < 0)
 		return r;
 	standin.terminal = stdio.terminal;
 	r = standin_start(&standin, &child, err);
+	if (r == 0)
+		r = add(exec, &stdio.streams, child.pid, err);
 	if (r == 0)
 		r = enter_cgroup(exec, child.pid, err);
 	if (r == 0)
@@ -241,7 +245,7 @@ static int run_attended(struct exec *exec, struct err *err)
 	int r = session_create(&exec->container.shim, &options, &session, &streams, err);
 
 	if (r == 0)
-		r = add(exec, &streams, err);
+		r = add(exec, &streams, getpid(), err);
 	if (r < 0)
 		return r;
 	r = oci_socket_send_pidfd(exec->options.pidfd_socket, getpid(), err);

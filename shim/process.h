@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/cleanup.h"
 #include "common/err.h"
@@ -35,6 +36,8 @@ struct process {
 	bool killed;                 /* SIGKILL was sent; see process_killed() */
 	bool dropped;                /* and the streams were, since */
 	bool never_ran;              /* its start has failed */
+	pid_t stand_in; /* of an exec: the host's process that it ends with; 0: none, or no more */
+	bool orphan;    /* that has gone */
 	uint32_t exit_status;
 	uint64_t exited_at_ns;  /* CLOCK_REALTIME */
 	struct list waiters;    /* calls of Wait */

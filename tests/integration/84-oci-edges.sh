@@ -105,6 +105,25 @@ check "which its start hears of" '[ $? = 1 ] && [ -s "$work/start" ]'
 bundle long 'exec sleep 1000'
 o create -b "$b" --pid-file "$work/pid" s1
 o start s1
+tail_runs() { "$oci" --root "$root" ps s1 2>/dev/null | grep -q " tail$"; }
+o exec -d --pid-file "$work/e.pid" s1 tail -f /dev/null
+check "an exec runs" '[ $status = 0 ] && tail_runs'
+kill -9 "$(cat "$work/e.pid")"
+check "and dies with its stand-in" 'wait_for "! tail_runs"'
+"$oci" --root "$root" exec s1 tail -f /dev/null >"$work/out" 2>&1 </dev/null &
+exec=$!
+check "one in the foreground runs" 'wait_for tail_runs'
+kill -9 $exec
+check "and dies with sbx-oci" 'wait_for "! tail_runs"'
+o pause s1
+"$oci" --root "$root" exec --ignore-paused s1 tail -f /dev/null >"$work/out" 2>&1 </dev/null &
+exec=$!
+sleep 1
+kill -TERM $exec
+wait $exec 2>/dev/null
+o resume s1
+sleep 1
+check "one that is given up during a pause does not run after it" '[ $status = 0 ] && ! tail_runs'
 kill -9 "$(cat "$work/pid")"
 check "a container dies with its stand-in" 'wait_for "state_is s1 stopped"'
 o delete s1
