@@ -211,6 +211,9 @@ int cli_task_end(struct cli_shim *shim, const char *id, int timeout_ms, struct e
 	uint32_t status;
 	int r = cli_task_kill(shim, id, timeout_ms, SIGKILL, err);
 
+	/* On its way: nothing of it runs yet, and its Delete ends that. */
+	if (r == -EBUSY)
+		return 0;
 	/* What has ended already may be waited for still. */
 	if (r != -ETIMEDOUT)
 		r = cli_task_wait(shim, id, timeout_ms, &status, err);

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # podman over sbx-oci: a terminal, and pods, whose containers share one virtual machine.
 set -u
-driver=overlay # its mounts are private to a directory, and are made for one container after the other
 . "$(dirname "$(readlink -f "$0")")/podman.sh"
 
 timeout 60 script -qec "${podman[*]} run --rm -it --network=none box sh -c 'tty; stty size; exit 4'" /dev/null >"$work/out" 2>&1 </dev/null

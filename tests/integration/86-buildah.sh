@@ -7,7 +7,7 @@ set -u
 export BUILDAH_ISOLATION=oci BUILDAH_RUNTIME=$build/bin/sbx-oci
 b() {
 	timeout -k 5 "${limit:-100}" "$build/tests/buildah/usr/bin/buildah" --root "$work/storage" --runroot "$work/runroot" \
-		--storage-driver vfs "$@" >"$work/out" 2>"$work/err" </dev/null
+		--storage-driver overlay "$@" >"$work/out" 2>"$work/err" </dev/null
 	status=$?
 }
 

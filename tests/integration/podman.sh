@@ -4,8 +4,6 @@
 #
 #   p ARGS...   podman ARGS, at most 100 s; leaves $status, and $work/out and $work/err
 #   box         the image
-#
-# driver: of storage; the script's to set before.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
 unset SBX_ROOT # podman gives its runtime an environment of few words
@@ -21,7 +19,7 @@ sbx-oci = ["$build/bin/sbx-oci"]
 [containers]
 log_driver = "k8s-file"
 EOC
-podman=(podman --root "$work/storage" --runroot "$work/runroot" --storage-driver "${driver:-vfs}" --runtime "$build/bin/sbx-oci")
+podman=(podman --root "$work/storage" --runroot "$work/runroot" --storage-driver overlay --runtime "$build/bin/sbx-oci")
 trap '"${podman[@]}" rm -f --all >/dev/null 2>&1; rm -rf "$work"' EXIT
 
 p() {
