@@ -5,7 +5,7 @@
  * nobody's, and a chown to anybody but root is EPERM.
  *
  * The roots may lie on several file systems, whose inode numbers would meet in the guest's one. Those
- * of the second and later ones get the file system's place in a list into their upper bits.
+ * of the second and later ones get the file system's place (share_inodes_place) into their upper bits.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -20,13 +20,7 @@
 
 uint64_t share_guest_ino(struct share *share, dev_t dev, ino_t ino)
 {
-	unsigned i = 0;
-
-	while (i < share->n_devs && share->devs[i] != dev)
-		i++;
-	if (i == share->n_devs && i < SHARE_MAX_DEVS)
-		share->devs[share->n_devs++] = dev;
-	return ino ^ (uint64_t)i << DEV_SHIFT;
+	return ino ^ (uint64_t)share_inodes_place(&share->inodes, dev) << DEV_SHIFT;
 }
 
 static uint32_t shown_uid(const struct share *share, uid_t uid)
@@ -290,33 +284,51 @@ int share_op_statfs(struct share_call *call)
 	return share_reply(call, &out, sizeof(out));
 }
 
-/* Whether one of the names before end is of the same file system, and so has had it synced. */
-static bool is_synced(const struct list *names, const struct list *end, dev_t dev)
+/* The file systems beneath folders that others are mounted in, each by something of it that can be opened. */
+static int sync_submounts(struct share_inodes *inodes, bool synced[SHARE_MAX_DEVS + 1])
 {
-	for (const struct list *it = names->next; it != end; it = it->next) {
-		const struct share_root *root = list_entry(it, struct share_name, link)->root;
+	struct share_inode *inode = NULL;
+	int result = 0;
 
-		if (!root->readonly && root->inode->dev == dev)
-			return true;
+	while ((inode = share_inodes_next(inodes, inode))) {
+		_cleanup_close_ int fd = -1;
+
+		if (inode->root->readonly || !inode->root->submounts || synced[inode->place] ||
+		    (inode->type != S_IFDIR && inode->type != S_IFREG))
+			continue;
+		fd = share_inode_open(inodes, inode);
+		fd = fd < 0 ? fd : share_reopen(fd, O_RDONLY | O_NONBLOCK);
+		if (fd < 0)
+			continue;
+		result = syncfs(fd) < 0 ? -errno : result;
+		synced[inode->place] = true;
 	}
-	return false;
+	return result;
 }
 
-/* The guest's sync(2): of each file system of a root that it could have written to, once. */
+/* The guest's sync(2): of each file system that it could have written to, once. */
 int share_op_syncfs(struct share_call *call)
 {
+	struct share_inodes *inodes = &call->share->inodes;
+	bool synced[SHARE_MAX_DEVS + 1] = {false}, submounts = false;
 	struct list *it, *tmp;
-	int r = 0;
+	int r, result = 0;
 
 	list_for_each_safe (it, tmp, &call->share->names) {
 		const struct share_root *root = list_entry(it, struct share_name, link)->root;
 		_cleanup_close_ int fd = -1;
 
-		if (root->readonly || is_synced(&call->share->names, it, root->inode->dev))
+		if (root->readonly)
 			continue;
+		submounts |= root->submounts;
+		/* What has no place of its own may be another one. */
+		if (synced[root->inode->place] && root->inode->place < SHARE_MAX_DEVS)
+			continue;
+		synced[root->inode->place] = true;
 		fd = share_reopen(root->inode->fd, O_RDONLY);
 		if (fd < 0 || syncfs(fd) < 0)
-			r = fd < 0 ? fd : -errno;
+			result = fd < 0 ? fd : -errno;
 	}
-	return r;
+	r = submounts ? sync_submounts(inodes, synced) : 0;
+	return r < 0 ? r : result;
 }

@@ -141,6 +141,35 @@ static int add_block(struct share_inodes *table)
 	return 0;
 }
 
+unsigned share_inodes_place(struct share_inodes *table, dev_t dev)
+{
+	unsigned place = table->n_devs;
+
+	for (unsigned i = 0; i < table->n_devs; i++) {
+		if (table->devs[i].dev == dev)
+			return i;
+		if (!table->devs[i].inodes && place == table->n_devs)
+			place = i;
+	}
+	if (place == SHARE_MAX_DEVS)
+		return place;
+	if (place == table->n_devs)
+		table->n_devs++;
+	table->devs[place] = (struct share_dev){.dev = dev};
+	return place;
+}
+
+struct share_inode *share_inodes_next(struct share_inodes *table, const struct share_inode *inode)
+{
+	for (uint32_t i = inode ? inode->index + 1 : 0; i < table->n_blocks * BLOCK; i++) {
+		struct share_inode *next = &table->blocks[i / BLOCK][i % BLOCK];
+
+		if (next->root)
+			return next;
+	}
+	return NULL;
+}
+
 static int new_inode(struct share_inodes *table, struct share_root *root, const struct stat *st,
 		     struct share_inode **ret)
 {
@@ -158,6 +187,8 @@ static int new_inode(struct share_inodes *table, struct share_root *root, const 
 	inode->dev = st->st_dev;
 	inode->ino = st->st_ino;
 	inode->type = st->st_mode & S_IFMT;
+	inode->place = (uint16_t)share_inodes_place(table, inode->dev);
+	table->devs[inode->place].inodes++;
 	inode->seen_size = -1;
 	hash_add(table, inode);
 	*ret = inode;
@@ -192,6 +223,7 @@ static void free_inode(struct share_inodes *table, struct share_inode *inode)
 	hash_remove(table, inode);
 	unname(table, inode);
 	share_root_unref(TAKE_PTR(inode->root));
+	table->devs[inode->place].inodes--;
 	inode->generation++;
 	inode->nlookup = 0;
 	inode->children = 0;

@@ -18,7 +18,8 @@
 #include "common/list.h"
 
 #define SHARE_MAX_INODES (1u << 19)
-#define SHARE_ROOT_ID    1 /* FUSE_ROOT_ID: the directory of the roots, which is no inode here */
+#define SHARE_MAX_DEVS   512 /* file systems that are told apart; those beyond are one */
+#define SHARE_ROOT_ID    1   /* FUSE_ROOT_ID: the directory of the roots, which is no inode here */
 
 struct share_root;
 
@@ -31,6 +32,7 @@ struct share_inode {
 	uint32_t index, generation;
 	uint32_t children;                 /* inodes whose parent this is */
 	struct share_inode *parent, *next; /* next: in its hash chain or the free list */
+	uint16_t place;                    /* its file system's, in devs */
 	char *name;                        /* in parent; NULL: a root, or nameless */
 	int fd;                            /* O_PATH, -1: closed */
 	bool pinned;                       /* the descriptor stays */
@@ -38,6 +40,12 @@ struct share_inode {
 	/* When it was last opened for reading: has it changed since? */
 	struct timespec seen_mtime, seen_ctime;
 	off_t seen_size;
+};
+
+/* A file system. Its place is another's once nothing of it is known any more. */
+struct share_dev {
+	dev_t dev;
+	uint32_t inodes;
 };
 
 struct share_inodes {
@@ -48,6 +56,8 @@ struct share_inodes {
 	uint32_t hash_size;
 	struct list lru; /* the longest unused first */
 	uint32_t n_open, n_pinned, max_open;
+	struct share_dev devs[SHARE_MAX_DEVS + 1]; /* the last: all that have no place */
+	unsigned n_devs;
 };
 
 /* max_open: descriptors to keep at most. */
@@ -64,6 +74,11 @@ struct share_inode *share_inode_by_stat(struct share_inodes *table, const struct
 /* The root itself; fd is taken over where this succeeds. */
 int share_inode_add_root(struct share_inodes *table, struct share_root *root, int fd,
 			 const struct stat *st, struct share_inode **ret);
+
+/* The place of a file system in devs: the same for as long as an inode of it is there. */
+unsigned share_inodes_place(struct share_inodes *table, dev_t dev);
+/* The one after inode, or the first, of those that are beneath some root; NULL: no more. */
+struct share_inode *share_inodes_next(struct share_inodes *table, const struct share_inode *inode);
 
 /*
  * What was found as name in parent: the inode that is there already, or a new one. parent NULL:

@@ -17,7 +17,6 @@
 
 #define SHARE_MAX_NAMES 1024 /* of roots */
 #define SHARE_MAX_DIRS  1024 /* directories that the guest has open, a descriptor each */
-#define SHARE_MAX_DEVS  64
 #define SHARE_NOBODY    65534u
 
 struct share_root {
@@ -57,8 +56,6 @@ struct share {
 	bool privileged; /* root: owners are the files' own. Otherwise: see share_attr.c */
 	uid_t uid;
 	gid_t gid;
-	dev_t devs[SHARE_MAX_DEVS];
-	unsigned n_devs;
 };
 
 /* A request under way. The answer's body is written to body, at most room bytes, n of it. */

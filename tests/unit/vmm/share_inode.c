@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files that a guest has looked up: the same ones later, and few descriptors for many of them. */
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "tests/unit/vmm/share_guest.h"
+#include "vmm/share_internal.h"
 
 TestSuite(share_inode, .init = set_up, .fini = tear_down);
 
@@ -115,4 +118,80 @@ Test(share_inode, what_was_moved_needs_no_descriptor_of_its_own)
 			     0);
 	}
 	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), 0);
+}
+
+/* Numbers of two file systems never meet, however many of them there have been. */
+Test(share_inode, file_systems_have_places_while_they_are_known)
+{
+	struct share_root root = {.refs = 1};
+	struct share_inode *kept = NULL, *inode;
+	struct share_inodes table;
+	unsigned place;
+
+	cr_assert_eq(share_inodes_init(&table, 16), 0);
+	for (dev_t dev = 1; dev <= 2 * SHARE_MAX_DEVS; dev++) {
+		struct stat st = {.st_dev = dev, .st_ino = 5, .st_mode = S_IFREG};
+
+		cr_assert_eq(share_inode_get(&table, &root, NULL, NULL, &st, &inode), 0);
+		place = share_inodes_place(&table, dev);
+		cr_assert_lt(place, SHARE_MAX_DEVS, "it is told apart");
+		if (dev == 1) {
+			kept = inode;
+			continue;
+		}
+		cr_assert_neq(place, share_inodes_place(&table, 1));
+		share_inode_forget(&table, inode, 1);
+	}
+	cr_assert_eq(share_inodes_next(&table, NULL), kept);
+	cr_assert_null(share_inodes_next(&table, kept));
+	share_inode_forget(&table, kept, 1);
+	share_inodes_finish(&table);
+}
+
+static dev_t synced[8];
+static unsigned n_synced;
+
+/* The library's, for the whole of the tests. */
+int syncfs(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && n_synced < ARRAY_SIZE(synced))
+		synced[n_synced++] = st.st_dev;
+	return 0;
+}
+
+static dev_t dev_of(const char *name)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", base, name);
+	cr_assert_eq(stat(path, &st), 0);
+	return st.st_dev;
+}
+
+Test(share_inode, what_is_mounted_in_a_folder_is_synced_with_it)
+{
+	const struct share_root_config config = {.name = "all", .submounts = true};
+	struct fuse_syncfs_in in = {0};
+	char path[128];
+	uint64_t all;
+
+	cr_assert_eq(unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS), 0);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	snprintf(path, sizeof(path), "%s/other", base);
+	cr_assert_eq(mkdir(path, 0755), 0);
+	cr_assert_eq(mount("other", path, "tmpfs", 0, NULL), 0);
+	put_file("other/file", "x");
+	cr_assert_eq(
+		share_add_root(share, &config, open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), NULL),
+		0);
+	all = lookup(1, "all");
+	lookup(lookup(all, "other"), "file");
+	cr_assert_eq(ask(FUSE_SYNCFS, all, &in, sizeof(in), NULL, 0), 0);
+	cr_assert_eq(n_synced, 2);
+	cr_assert_eq(synced[0], dev_of("."));
+	cr_assert_eq(synced[1], dev_of("other"));
+	cr_assert_eq(umount2(path, MNT_DETACH), 0);
 }
