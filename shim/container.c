@@ -90,10 +90,12 @@ void container_kill(struct container *container, uint32_t signo, bool all)
 
 void container_end_created(struct container *container)
 {
-	if (container->sandbox)
+	if (container->sandbox) {
 		process_end(&container->init, 128 + SIGKILL);
-	else
-		container_kill(container, SIGKILL, true);
+		return;
+	}
+	process_killed(&container->init);
+	container_kill(container, SIGKILL, true);
 }
 
 static void on_timeout(struct source *source, uint32_t events, void *data)

@@ -27,10 +27,8 @@ void container_end_orphan(struct container *container)
 		shim_shut_down(shim, "its client went away");
 	else if (container->state != CONTAINER_CREATED)
 		container->orphan = true;
-	else {
-		process_killed(&container->init);
+	else
 		container_end_created(container);
-	}
 }
 
 /* --- execs ------------------------------------------------------------------------------------ */

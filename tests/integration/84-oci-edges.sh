@@ -114,6 +114,7 @@ check "and dies with its stand-in" 'wait_for "! tail_runs"'
 exec=$!
 check "one in the foreground runs" 'wait_for tail_runs'
 kill -9 $exec
+wait $exec 2>/dev/null
 check "and dies with sbx-oci" 'wait_for "! tail_runs"'
 o pause s1
 "$oci" --root "$root" exec --ignore-paused s1 tail -f /dev/null >"$work/out" 2>&1 </dev/null &

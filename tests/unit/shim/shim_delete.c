@@ -181,6 +181,40 @@ Test(shim_delete, a_shim_that_lives_is_killed_for_its_pod)
 	expect_gone();
 }
 
+static void __attribute__((noreturn)) call(struct pod_dir *pod, const char *id)
+{
+	const struct shim_flags flags = {.namespace = "k8s.io", .id = id, .bundle = bundle};
+	int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	/* The lock is the maker's alone to let go of. */
+	close_fd(&pod->lock_fd);
+	dup2(null_fd, STDOUT_FILENO);
+	_exit(shim_delete(&flags, NULL) < 0);
+}
+
+/* As containerd calls them: whoever is in the middle of it does not fail by who comes next. */
+Test(shim_delete, all_at_once)
+{
+	for (unsigned round = 0; round < 100; round++) {
+		_cleanup_(pod_dir_free_p) struct pod_dir *pod = NULL;
+		pid_t callers[6];
+		int status;
+
+		cr_assert_eq(pod_dir_create("k8s.io", "pod", &pod, NULL), 0);
+		for (size_t i = 0; i < ARRAY_SIZE(callers); i++) {
+			callers[i] = begin();
+			if (callers[i] == 0)
+				call(pod, i ? "member" : "pod");
+		}
+		close_fd(&pod->lock_fd);
+		for (size_t i = 0; i < ARRAY_SIZE(callers); i++) {
+			cr_assert_eq(waitpid(callers[i], &status, 0), callers[i]);
+			cr_expect_eq(status, 0, "round %u, caller %zu", round, i);
+		}
+		expect_gone();
+	}
+}
+
 Test(shim_delete, a_member_outlives_the_shim_that_it_asks)
 {
 	pid_t shim = start_holder(0, true), killer = begin();
