@@ -388,6 +388,17 @@ static const struct virtio_counter counters[] = {
 	{"rx_stalls", offsetof(struct vsock, rx_stalls) - offsetof(struct vsock, dev)},
 };
 
+/* Who goes on with the queues takes what was popped for pushed. */
+static void vsock_pause(struct virtio_device *dev, bool on)
+{
+	struct vsock *vsock = vsock_of(dev);
+
+	if (!on || !vsock->n_held)
+		return;
+	release(vsock);
+	virtio_notify_used(dev, QUEUE_TX);
+}
+
 static const struct virtio_ops vsock_ops = {
 	.name = "vsock",
 	.id = VIRTIO_ID_VSOCK,
@@ -398,6 +409,7 @@ static const struct virtio_ops vsock_ops = {
 	.activate = vsock_activate,
 	.reset = vsock_reset,
 	.kick = vsock_kick,
+	.pause = vsock_pause,
 	.destroy = vsock_destroy,
 	.counters = counters,
 	.n_counters = ARRAY_SIZE(counters),

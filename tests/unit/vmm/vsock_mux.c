@@ -294,3 +294,20 @@ Test(vsock_mux, a_silent_greeting_and_a_silent_guest_run_out_of_time)
 	io_remove_tree(AT_FDCWD, other.dir);
 	close(other.dirfd);
 }
+
+/* A pause may be for good: another takes the queues, or their memory goes. */
+Test(vsock_mux, nothing_that_was_sent_is_kept_over_a_pause)
+{
+	struct vsock_packet p = vg_packet(1, 2, RST);
+	struct driver_segment seg = {vg.tx_gpa, VSOCK_HEADER_SIZE, false};
+	uint32_t head, used;
+
+	vsock_packet_encode(&p, guest_at(&vg.mem, vg.tx_gpa));
+	driver_add(&vg.q[1], &seg, 1);
+	virtio_kick(vg.dev, 1);
+	cr_assert_not(driver_get(&vg.q[1], &head, &used), "it waits for company");
+	virtio_pause(vg.dev, true);
+	cr_assert(driver_get(&vg.q[1], &head, &used));
+	virtio_pause(vg.dev, false);
+	cr_assert_not(driver_get(&vg.q[1], &head, &used));
+}
