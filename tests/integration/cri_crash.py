@@ -227,7 +227,8 @@ def crash(n, victim, wanted, delay, hits):
     while not hit and life.is_alive():
         time.sleep(0.1)
         step, hit = life.step, kill(victim)
-    running = step == EXEC or (step == STOP and victim != "containerd")
+    # A stop that was asked for meanwhile may have been carried out.
+    running = life.step == EXEC or (step in (EXEC, STOP) and victim != "containerd")
     at = f"round {n}: {victim} killed {delay:.1f} s after {wanted} began, in {step}"
     if hit:
         hits[f"{victim}: {step}"] += 1
