@@ -6,12 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "common/loop.h"
 #include "shim/cli_spawn.h"
 #include "shim/group.h"
 #include "shim/namespace.h"
 #include "shim/oci_store.h"
 #include "task.pb-c.h"
+
+#define OBTAIN_WAIT_NS (10 * 1000000000ull)
+#define OBTAIN_STEP_NS 20000000
 
 /* Containers of different roots may have the same ids; their pods must not. Nor those of containerd, whose
  * namespaces never begin so. */
@@ -72,13 +77,16 @@ void oci_pod_sweep(const struct oci *oci, const char *pod)
 		pod_dir_remove(dir, NULL);
 }
 
-int oci_pod_obtain(const struct oci *oci, const char *pod, struct cli_shim *ret, struct err *err)
+/* -EEXIST: it is somebody else's, whose shim does not listen yet, or not any more. */
+static int try_to_obtain(const struct oci *oci, const char *pod, struct cli_shim *ret,
+			 struct err *err)
 {
 	_cleanup_(pod_dir_free_p) struct pod_dir *dir = NULL;
 	int r = oci_pod_connect(oci, pod, ret, NULL);
 
 	if (r == 0)
 		return 0;
+	cli_shim_close(ret);
 	oci_pod_sweep(oci, pod);
 	r = pod_dir_create(pod_namespace(oci), pod, &dir, err);
 	if (r < 0)
@@ -86,6 +94,19 @@ int oci_pod_obtain(const struct oci *oci, const char *pod, struct cli_shim *ret,
 	r = cli_spawn_shim(dir, oci->debug, ret, err);
 	if (r < 0 && dir->lock_fd >= 0)
 		pod_dir_remove(dir, NULL);
+	return r;
+}
+
+int oci_pod_obtain(const struct oci *oci, const char *pod, struct cli_shim *ret, struct err *err)
+{
+	uint64_t begin = now_ns();
+	int r;
+
+	while ((r = try_to_obtain(oci, pod, ret, err)) == -EEXIST) {
+		if (now_ns() - begin > OBTAIN_WAIT_NS)
+			return err_set(err, EBUSY, "the shim of pod %s does not answer", pod);
+		nanosleep(&(struct timespec){.tv_nsec = OBTAIN_STEP_NS}, NULL);
+	}
 	return r;
 }
 
