@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sbx-oci delete: what is left of a container that has stopped, or, with --force, of any. */
 #include <errno.h>
-#include <signal.h>
+#include <string.h>
 
 #include "shim/oci_container.h"
 #include "shim/oci_pod.h"
@@ -27,6 +27,27 @@ static int kill_and_wait(struct oci_container *container, struct err *err)
 	return container->shim.lost || r == -ENOENT ? 0 : r;
 }
 
+static int look_for_another(const struct oci_record *record, void *data)
+{
+	const struct oci_record *one = data;
+
+	return strcmp(record->pod, one->pod) == 0 && strcmp(record->id, one->id) != 0 ? -EEXIST : 0;
+}
+
+/*
+ * Somebody may be at it for as long as its hooks take, and ends with an error where its machine does. One
+ * that has other containers goes on, and who creates this one is waited for.
+ */
+static void end_creation(const struct oci *oci, const char *id)
+{
+	_cleanup_oci_container_ struct oci_container container = {0};
+
+	if (oci_container_open(oci, id, &container, NULL) == 0 && container.creating &&
+	    container.shim.conn &&
+	    oci_store_for_each(oci->root, look_for_another, &container.record, NULL) == 0)
+		cli_task_shut_down(&container.shim, id, NULL);
+}
+
 /* A container whose making was cut short may have no record; its own pod is the best guess. */
 static int delete_remains(const struct oci *oci, const char *id)
 {
@@ -43,8 +64,11 @@ static int run(const struct oci *oci, int argc, char **argv, struct err *err)
 
 	if (r < 0)
 		return r;
+	if (o.force)
+		end_creation(oci, argv[first]);
 	r = oci_container_open_made(oci, argv[first], &container, err);
-	if (r < 0 && o.force && pod_id_is_valid(argv[first]))
+	/* None, or one that nobody can read. */
+	if ((r == -ENOENT || r == -EINVAL) && o.force && pod_id_is_valid(argv[first]))
 		return delete_remains(oci, argv[first]);
 	if (r < 0)
 		return r;

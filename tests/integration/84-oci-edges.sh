@@ -90,6 +90,16 @@ check "a created container goes with its stand-in" '[ $status = 0 ] && wait_for 
 o delete k2
 check "and its poststop hook runs once" '[ $status = 0 ] && [ "$(cat "$work/undone")" = stopped ] && ! remains'
 
+bundle endless 'echo never' "$(hook createRuntime "touch $work/endless; exec sleep 1000") | $(hook poststop "echo stopped >>$work/undone")"
+"$oci" --root "$root" create -b "$b" k3 >"$work/k3" 2>&1 </dev/null &
+create=$!
+wait_for '[ -e "$work/endless" ]'
+rm -f "$work/undone"
+o delete --force k3
+check "delete --force ends a creation with its machine" '[ $status = 0 ] && ! leftovers'
+wait $create
+check "of which create hears" '[ $? = 1 ] && [ -s "$work/k3" ] && [ "$(cat "$work/undone")" = stopped ] && ! remains'
+
 bundle starting 'echo never' "$(hook startContainer "touch /starting; exec sleep 1000")"
 "$oci" --root "$root" create -b "$b" s2 >"$work/s2" 2>&1 </dev/null
 "$oci" --root "$root" start s2 >"$work/start" 2>&1 </dev/null &
