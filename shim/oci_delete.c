@@ -34,18 +34,20 @@ static int look_for_another(const struct oci_record *record, void *data)
 	return strcmp(record->pod, one->pod) == 0 && strcmp(record->id, one->id) != 0 ? -EEXIST : 0;
 }
 
-/*
- * Somebody may be at it for as long as its hooks take, and ends with an error where its machine does. One
- * that has other containers goes on, and who creates this one is waited for.
- */
+/* Somebody may be at it for as long as its hooks take. It ends with its machine, or in one that has others by itself. */
 static void end_creation(const struct oci *oci, const char *id)
 {
 	_cleanup_oci_container_ struct oci_container container = {0};
+	Task__DeleteRequest request = TASK__DELETE_REQUEST__INIT;
 
-	if (oci_container_open(oci, id, &container, NULL) == 0 && container.creating &&
-	    container.shim.conn &&
-	    oci_store_for_each(oci->root, look_for_another, &container.record, NULL) == 0)
+	if (oci_container_open(oci, id, &container, NULL) < 0 || !container.creating ||
+	    !container.shim.conn)
+		return;
+	request.id = (char *)(uintptr_t)id;
+	if (oci_store_for_each(oci->root, look_for_another, &container.record, NULL) == 0)
 		cli_task_shut_down(&container.shim, id, NULL);
+	else
+		cli_task(&container.shim, "Delete", &request.base, NULL, 0, NULL, NULL);
 }
 
 /* A container whose making was cut short may have no record; its own pod is the best guess. */

@@ -189,7 +189,7 @@ o --log "$work/log" update --kernel-memory 50M c1
 check "update of what cgroup v2 has not" '[ $status = 0 ] && grep -q "level=warning.*--kernel-memory" "$work/log"'
 o events --stats c1
 check "events --stats" 'jq -e ".type == \"stats\" and .data.memory.usage.limit == 67108864 and .data.pids.current > 0" "$work/out" >/dev/null'
-o exec c1 sh -c 'head -c 100000000 /dev/zero | tail -n 1'
+o exec c1 dd if=/dev/zero of=/dev/null bs=100M count=1
 o exec c1 cat /sys/fs/cgroup/memory.events
 cp "$work/out" "$work/oom"
 o events --stats c1
@@ -350,6 +350,14 @@ o run -b "$b" p2
 check "a container joins another's namespaces" '[ $status = 0 ] && out_is "pod
 1"'
 check "in one virtual machine" '[ "$(ours sbx-vmm | wc -l)" = 1 ] && state_is p1 running'
+bundle third true "$join | .hooks.createRuntime = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"touch $work/third; exec sleep 1000\"]}]"
+"$oci" --root "$root" create -b "$b" p3 >"$work/p3" 2>&1 </dev/null &
+create=$!
+wait_for '[ -e "$work/third" ]'
+o delete --force p3
+check "delete --force ends a creation there" '[ $status = 0 ] && state_is p1 running && ! state_is p3 creating'
+wait $create
+check "of which its create hears" '[ $? = 1 ] && [ -s "$work/p3" ]'
 o delete --force p1
 check "which ends with the last of them" '[ $status = 0 ] && ! remains'
 finish
