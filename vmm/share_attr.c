@@ -118,6 +118,7 @@ static int reply_attr(struct share_call *call, int fd)
 	}
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	share_inode_seen(&call->share->inodes, call->inode, &st);
 	out.attr_valid = call->inode->root->cache_ns / 1000000000u;
 	out.attr_valid_nsec = (uint32_t)(call->inode->root->cache_ns % 1000000000u);
 	share_fill_attr(call->share, &st, &out.attr);

@@ -64,13 +64,14 @@ static bool is_fresh(const struct stat *st)
  * opened: close-to-open coherence, without which each start of a program would read its libraries
  * anew.
  */
-static uint32_t open_flags(struct share_inode *inode, int fd)
+static uint32_t open_flags(struct share_inodes *inodes, struct share_inode *inode, int fd)
 {
 	struct stat st;
 	bool same;
 
 	if (fstat(fd, &st) < 0)
 		return 0;
+	share_inode_seen(inodes, inode, &st);
 	same = inode->seen_size == st.st_size && same_time(&inode->seen_mtime, &st.st_mtim) &&
 	       same_time(&inode->seen_ctime, &st.st_ctim);
 	inode->seen_size = is_fresh(&st) ? -1 : st.st_size;
@@ -96,7 +97,7 @@ int share_op_open(struct share_call *call)
 	if (fd < 0)
 		return fd;
 	call->fd_out = fd;
-	out.open_flags = open_flags(call->inode, fd);
+	out.open_flags = open_flags(&call->share->inodes, call->inode, fd);
 	return share_reply(call, &out, sizeof(out));
 }
 

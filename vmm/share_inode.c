@@ -170,6 +170,15 @@ struct share_inode *share_inodes_next(struct share_inodes *table, const struct s
 	return NULL;
 }
 
+static void enter(struct share_inodes *table, struct share_inode *inode, const struct stat *st)
+{
+	inode->dev = st->st_dev;
+	inode->ino = st->st_ino;
+	inode->place = (uint16_t)share_inodes_place(table, inode->dev);
+	table->devs[inode->place].inodes++;
+	hash_add(table, inode);
+}
+
 static int new_inode(struct share_inodes *table, struct share_root *root, const struct stat *st,
 		     struct share_inode **ret)
 {
@@ -184,15 +193,21 @@ static int new_inode(struct share_inodes *table, struct share_root *root, const 
 	table->free = inode->next;
 	table->n_used++;
 	inode->root = share_root_ref(root);
-	inode->dev = st->st_dev;
-	inode->ino = st->st_ino;
 	inode->type = st->st_mode & S_IFMT;
-	inode->place = (uint16_t)share_inodes_place(table, inode->dev);
-	table->devs[inode->place].inodes++;
 	inode->seen_size = -1;
-	hash_add(table, inode);
+	enter(table, inode, st);
 	*ret = inode;
 	return 0;
+}
+
+void share_inode_seen(struct share_inodes *table, struct share_inode *inode, const struct stat *st)
+{
+	if ((inode->dev == st->st_dev && inode->ino == st->st_ino) ||
+	    inode->type != (st->st_mode & S_IFMT))
+		return;
+	hash_remove(table, inode);
+	table->devs[inode->place].inodes--;
+	enter(table, inode, st);
 }
 
 static void free_inode(struct share_inodes *table, struct share_inode *inode);

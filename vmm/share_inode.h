@@ -86,6 +86,11 @@ struct share_inode *share_inodes_next(struct share_inodes *table, const struct s
  */
 int share_inode_get(struct share_inodes *table, struct share_root *root, struct share_inode *parent,
 		    const char *name, const struct stat *st, struct share_inode **ret);
+/*
+ * st is inode's own, by a descriptor of it. overlayfs gives another number to a file of several links when the
+ * first write copies it up: it is found by that one from now on.
+ */
+void share_inode_seen(struct share_inodes *table, struct share_inode *inode, const struct stat *st);
 void share_inode_forget(struct share_inodes *table, struct share_inode *inode, uint64_t n);
 
 /* An O_PATH descriptor, good until a few others have been opened. -ESTALE, -EMFILE … */

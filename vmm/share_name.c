@@ -160,6 +160,7 @@ int share_op_link(struct share_call *call)
 	struct share *share = call->share;
 	struct share_inode *what = share_inode_find(&share->inodes, call->req->link.oldnodeid);
 	char path[PATH_FD_MAX];
+	struct stat st;
 	int from, to;
 
 	if (!what)
@@ -173,6 +174,8 @@ int share_op_link(struct share_call *call)
 		return to;
 	if (linkat(AT_FDCWD, path_of_fd(from, path), to, call->req->name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
+	if (fstat(from, &st) == 0)
+		share_inode_seen(&share->inodes, what, &st);
 	return share_reply_entry(call, to, call->req->name);
 }
 

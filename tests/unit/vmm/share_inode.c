@@ -171,22 +171,34 @@ static dev_t dev_of(const char *name)
 	return st.st_dev;
 }
 
+/* What is mounted goes with the test. */
+static void own_mounts(void)
+{
+	cr_assert_eq(unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS), 0);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+}
+
+static void add_mounted_root(const char *name, const char *path)
+{
+	const struct share_root_config config = {.name = name, .submounts = true};
+
+	cr_assert_eq(
+		share_add_root(share, &config, open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), NULL),
+		0);
+}
+
 Test(share_inode, what_is_mounted_in_a_folder_is_synced_with_it)
 {
-	const struct share_root_config config = {.name = "all", .submounts = true};
 	struct fuse_syncfs_in in = {0};
 	char path[128];
 	uint64_t all;
 
-	cr_assert_eq(unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS), 0);
-	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	own_mounts();
 	snprintf(path, sizeof(path), "%s/other", base);
 	cr_assert_eq(mkdir(path, 0755), 0);
 	cr_assert_eq(mount("other", path, "tmpfs", 0, NULL), 0);
 	put_file("other/file", "x");
-	cr_assert_eq(
-		share_add_root(share, &config, open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), NULL),
-		0);
+	add_mounted_root("all", base);
 	all = lookup(1, "all");
 	lookup(lookup(all, "other"), "file");
 	cr_assert_eq(ask(FUSE_SYNCFS, all, &in, sizeof(in), NULL, 0), 0);
@@ -194,4 +206,42 @@ Test(share_inode, what_is_mounted_in_a_folder_is_synced_with_it)
 	cr_assert_eq(synced[0], dev_of("."));
 	cr_assert_eq(synced[1], dev_of("other"));
 	cr_assert_eq(umount2(path, MNT_DETACH), 0);
+}
+
+/* An image's file of several links, which overlayfs copies at the first write. */
+Test(share_inode, a_file_that_is_copied_up_is_the_same)
+{
+	static const char *const dirs[] = {"lower", "upper", "work", "merged"};
+	struct fuse_open_in open_in = {.flags = O_RDWR};
+	struct fuse_getattr_in getattr = {0};
+	char options[512], path[128], other[192];
+	uint64_t merged, id;
+	struct stat st;
+
+	own_mounts();
+	cr_assert_eq(mount("layers", base, "tmpfs", 0, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", base, dirs[i]);
+		cr_assert_eq(mkdir(path, 0755), 0);
+	}
+	put_file("lower/file", "content");
+	snprintf(options, sizeof(options), "%s/lower/file", base);
+	snprintf(other, sizeof(other), "%s/lower/link", base);
+	cr_assert_eq(link(options, other), 0);
+	snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work",
+		 base, base, base);
+	cr_assert_eq(mount("o", path, "overlay", 0, options), 0, "%s", options);
+	add_mounted_root("merged", path);
+	merged = lookup(1, "merged");
+	id = lookup(merged, "file");
+	cr_assert_eq(ask(FUSE_OPEN, id, &open_in, sizeof(open_in), NULL, 0), 0);
+	cr_assert_eq(lookup(merged, "file"), id);
+	snprintf(other, sizeof(other), "%s/file", path);
+	cr_assert_eq(stat(other, &st), 0);
+	cr_assert_eq(st.st_nlink, 1, "it was copied");
+	cr_assert_eq(ask(FUSE_GETATTR, id, &getattr, sizeof(getattr), NULL, 0), 0);
+	close_fd(&reply_fd);
+	share_destroy(TAKE_PTR(share));
+	cr_assert_eq(umount2(path, MNT_DETACH), 0);
+	cr_assert_eq(umount2(base, MNT_DETACH), 0);
 }
