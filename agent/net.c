@@ -304,14 +304,29 @@ int net_apply(const Agent__UpdateNetworkRequest *request, struct err *err)
 	return r < 0 ? r : apply_neighbours(netlink, request, err);
 }
 
+int net_move(const Agent__UpdateNetworkRequest *request, pid_t pid)
+{
+	const struct net_link_change change = {.netns_pid = pid};
+	_cleanup_close_ int netlink = nl_open();
+	int r = netlink;
+
+	for (size_t i = 0; i < request->n_interfaces && r >= 0; i++) {
+		struct net_link link;
+		struct nl_msg msg;
+
+		r = find_slot(netlink, request->interfaces[i]->slot, &link);
+		if (r < 0)
+			break;
+		net_encode_link(&msg, link.index, &change);
+		r = nl_request(netlink, &msg);
+	}
+	return r < 0 ? r : 0;
+}
+
 /* --- its link ------------------------------------------------------------------------------- */
 
-int net_is_up(const Agent__UpdateNetworkRequest *request)
+int net_is_up(int netlink, const Agent__UpdateNetworkRequest *request)
 {
-	_cleanup_close_ int netlink = nl_open();
-
-	if (netlink < 0)
-		return netlink;
 	for (size_t i = 0; i < request->n_interfaces; i++) {
 		struct net_link link;
 		int r = find_slot(netlink, request->interfaces[i]->slot, &link);

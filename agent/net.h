@@ -4,6 +4,7 @@
 #define AGENT_NET_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "agent.pb-c.h"
 #include "common/err.h"
@@ -17,8 +18,14 @@ int net_loopback_up(void);
  */
 int net_apply(const Agent__UpdateNetworkRequest *request, struct err *err);
 
-/* Whether the links of all of the request's interfaces have come up; 1, 0 or -errno. */
-int net_is_up(const Agent__UpdateNetworkRequest *request);
+/* Moves the interfaces of the request to the network namespace of pid. 0 or -errno, -ENODEV as above. */
+int net_move(const Agent__UpdateNetworkRequest *request, pid_t pid);
+
+/*
+ * Whether the links of all of the request's interfaces have come up; 1, 0 or -errno. netlink: a route
+ * socket of their network namespace.
+ */
+int net_is_up(int netlink, const Agent__UpdateNetworkRequest *request);
 
 /* A socket that becomes readable whenever a link changes. Returns the fd. */
 int net_watch(void);

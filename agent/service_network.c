@@ -2,17 +2,26 @@
 /*
  * UpdateNetwork. Everything is configured at once; then the answer waits for the link, which the
  * host may have attached a moment ago: each change that the kernel tells of is a reason to look.
+ *
+ * A container's own network is reached through its init, which waits for its start. The agent enters it
+ * and comes back within the call; the sockets that it has opened there stay there.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent.pb-c.h"
 #include "agent/agent.h"
+#include "agent/container.h"
 #include "agent/net.h"
 #include "agent/service.h"
+#include "common/log.h"
 #include "common/loop.h"
+#include "common/netlink.h"
 #include "common/rpc.h"
 
 #define LINK_TIMEOUT_NS (10 * 1000000000ull)
@@ -21,7 +30,7 @@
 struct waiting {
 	struct rpc_call *call;
 	const Agent__UpdateNetworkRequest *request; /* lives as long as its call */
-	int fd;
+	int fd, netlink;
 	struct source *link, *timeout;
 };
 
@@ -30,6 +39,7 @@ static void finish(struct waiting *w, const struct err *err)
 	source_remove(w->link);
 	source_remove(w->timeout);
 	close_fd(&w->fd);
+	close_fd(&w->netlink);
 	if (err)
 		rpc_fail(w->call, err);
 	else
@@ -41,7 +51,7 @@ static void finish(struct waiting *w, const struct err *err)
 static void look(struct waiting *w)
 {
 	struct err err = ERR_INIT;
-	int r = net_is_up(w->request);
+	int r = net_is_up(w->netlink, w->request);
 
 	if (r < 0)
 		err_set_errno(&err, -r, "network: looking at the link");
@@ -76,8 +86,9 @@ static int wait_for_link(struct agent *agent, struct rpc_call *call,
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct waiting){.call = call, .request = request, .fd = net_watch()};
-	r = w->fd;
+	*w = (struct waiting){
+		.call = call, .request = request, .fd = net_watch(), .netlink = nl_open()};
+	r = w->fd < 0 ? w->fd : w->netlink;
 	if (r >= 0)
 		r = loop_add_io(agent->loop, w->fd, EPOLLIN, on_link, w, &w->link);
 	if (r >= 0)
@@ -85,6 +96,7 @@ static int wait_for_link(struct agent *agent, struct rpc_call *call,
 	if (r < 0) {
 		source_remove(w->link);
 		close_fd(&w->fd);
+		close_fd(&w->netlink);
 		free(w);
 		return r;
 	}
@@ -106,14 +118,53 @@ static int keep_resolv_conf(struct agent *agent, const char *text, struct err *e
 	return 0;
 }
 
+/* --- a container's own ------------------------------------------------------------------------ */
+
+/* Takes the interfaces along. *ret_own is the way back; -1 where the container is on the pod's network. */
+static int enter(struct agent *agent, const Agent__UpdateNetworkRequest *request, int *ret_own,
+		 struct err *err)
+{
+	_cleanup_close_ int own = -1;
+	struct container *container;
+	int r = container_find(agent, request->container_id, &container, err);
+
+	if (r < 0)
+		return err_wrap(err, "network");
+	if (!(container->namespaces & CLONE_NEWNET))
+		return 0;
+	if (!container->init || container->init->state != PROCESS_CREATED)
+		return err_set(err, EBUSY, "network: container %s does not wait for its start",
+			       container->id);
+	own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	r = own < 0 ? -errno : net_move(request, container->init->pid);
+	if (r == 0 && setns(container->init->pidfd, CLONE_NEWNET) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_set_errno(err, -r, "network: moving it into container %s",
+				     container->id);
+	*ret_own = TAKE_FD(own);
+	return 0;
+}
+
+static void leave(int own)
+{
+	if (own >= 0 && setns(own, CLONE_NEWNET) < 0) {
+		/* An agent on a container's network would serve the pod from there. */
+		log_error("no way back from a container's network: %s", strerror(errno));
+		_exit(1);
+	}
+	close_fd(&own);
+}
+
 void handle_update_network(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Agent__UpdateNetworkRequest *request = (const Agent__UpdateNetworkRequest *)msg;
 	struct agent *agent = data;
 	struct err err = ERR_INIT;
-	int r;
+	int r, own = -1;
 
-	r = keep_resolv_conf(agent, request->resolv_conf, &err);
+	r = request->container_id[0] ? enter(agent, request, &own, &err)
+				     : keep_resolv_conf(agent, request->resolv_conf, &err);
 	if (r >= 0)
 		r = net_apply(request, &err);
 	if (r >= 0) {
@@ -121,6 +172,7 @@ void handle_update_network(struct rpc_call *call, const ProtobufCMessage *msg, v
 		if (r < 0)
 			err_set_errno(&err, -r, "network: waiting for the link");
 	}
+	leave(own);
 	if (r < 0)
 		rpc_fail(call, &err);
 }

@@ -52,6 +52,8 @@ void net_encode_link(struct nl_msg *msg, int index, const struct net_link_change
 		nl_put(msg, IFLA_ADDRESS, change->mac, NET_MAC_SIZE);
 	if (change->mtu)
 		nl_put_u32(msg, IFLA_MTU, change->mtu);
+	if (change->netns_pid)
+		nl_put_u32(msg, IFLA_NET_NS_PID, (uint32_t)change->netns_pid);
 	if (change->no_local) {
 		spec = nl_nest(msg, IFLA_AF_SPEC);
 		inet6 = nl_nest(msg, AF_INET6);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/netlink.h"
 
@@ -71,6 +72,7 @@ struct net_link_change {
 	const char *name;   /* NULL: stays */
 	const uint8_t *mac; /* NULL: stays */
 	uint32_t mtu;       /* 0: stays */
+	pid_t netns_pid;    /* moves to the network namespace of that process; 0: stays */
 	bool up;
 	bool no_local; /* the kernel gives it no IPv6 address of its own making */
 };

@@ -283,6 +283,34 @@ static bool case_many(void)
 	return true;
 }
 
+static int call_network(const char *id, struct err *err)
+{
+	Agent__UpdateNetworkRequest req = AGENT__UPDATE_NETWORK_REQUEST__INIT;
+
+	req.container_id = (char *)(uintptr_t)id;
+	return host_call("UpdateNetwork", &req.base, NULL, err);
+}
+
+/* A container's own: between its creation and its start. */
+static bool case_network(void)
+{
+	struct result result = {0};
+	struct err err = ERR_INIT;
+	struct spec spec;
+
+	if (call_network("nobody", &err) >= 0)
+		return no("there is no such container");
+	spec_init(&spec, "c1", "read line");
+	if (create(&spec, &result, &err) < 0 || call_network("c1", &err) < 0 ||
+	    call_process("Start", "c1", "", &err) < 0)
+		return no("%s", err.msg);
+	if (call_network("c1", &err) >= 0 || !strstr(err.msg, "does not wait for its start"))
+		return no("while it runs: %s", err.msg);
+	if (call_kill("c1", "", SIGKILL, false, &err) < 0 || finish(&spec, &result, &err) < 0)
+		return no("%s", err.msg);
+	return true;
+}
+
 const struct agent_case agent_cases_process[] = {
 	{"hello", case_hello},
 	{"statuses", case_statuses},
@@ -293,5 +321,6 @@ const struct agent_case agent_cases_process[] = {
 	{"short execs", case_short_execs},
 	{"pause", case_pause},
 	{"many", case_many},
+	{"network", case_network},
 	{NULL, NULL},
 };

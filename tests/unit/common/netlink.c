@@ -96,6 +96,15 @@ Test(netlink, a_link_changes)
 			   "08000400 dc050000 10001a80 0c000a80 05000800 01");
 }
 
+Test(netlink, a_link_moves)
+{
+	struct nl_msg msg;
+
+	net_encode_link(&msg, 7, &(struct net_link_change){.netns_pid = 258});
+	expect_bytes(&msg, "28000000 1000 0100 00000000 00000000 00000000 07000000 00000000 "
+			   "00000000 08001300 02010000");
+}
+
 Test(netlink, a_neighbour)
 {
 	const struct net_neighbour neighbour = {
