@@ -261,6 +261,8 @@ void container_free(struct container *container)
 	if (container->delete)
 		forget_delete(container);
 	agent_client_forget(shim->sandbox.agent, container);
+	if (shim->net_taker == container)
+		shim->net_taker = NULL;
 	list_remove(&container->link);
 	list_for_each_safe (it, tmp, &container->execs) {
 		struct process *process = list_entry(it, struct process, link);

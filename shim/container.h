@@ -11,6 +11,7 @@
 
 #include "common/err.h"
 #include "common/list.h"
+#include "shim/container_net.h"
 #include "shim/container_share.h"
 #include "shim/pod_size.h"
 #include "shim/process.h"
@@ -51,7 +52,7 @@ struct container {
 	bool hooks_begun;        /* those of create: however it ends, poststop is due */
 	bool asked;              /* the guest was, to make it */
 	struct hooks_due *due;   /* that poststop is, for who deletes it when we have gone */
-	struct err failed;       /* why create failed, while poststop runs */
+	struct err failed;       /* why create failed, while poststop runs; or start */
 	uint64_t timeout_ns;
 	struct source *timeout;
 	bool timed_out;
@@ -60,8 +61,10 @@ struct container {
 	pid_t stand_in; /* the host's process that it dies with (oci_standin.h); 0: none, or no more */
 	bool orphan;    /* its stand-in has gone while it was being created */
 	bool alone;     /* no other one is ever in its pod */
-	bool undoing, undone; /* poststop hooks after a create that failed: they run once */
-	bool letting_go;      /* it has ended, and the machine with it */
+	bool own_net;               /* it has what its client makes a network of; container_net.h */
+	container_net_fn net_taken; /* while that is taken */
+	bool undoing, undone;       /* poststop hooks after a create that failed: they run once */
+	bool letting_go;            /* it has ended, and the machine with it */
 	bool cri; /* of CRI's; never of sbx-oci's, whose callers write the same annotations */
 	bool cpuset_noted; /* see container_take_resources() */
 	bool sandbox; /* CRI's sandbox container: stands for the pod, runs nothing in the guest */

@@ -67,6 +67,20 @@ static char *read_ready_seccomp(size_t *ret_size)
 	return data;
 }
 
+/* Of containerd's clients: sbx's own give a path, and sbx-oci's containers have a stand-in. */
+static bool has_own_network(const struct container *container)
+{
+	const struct spec_linux *from = container->spec->config.linux;
+	const struct spec_namespace *namespaces = from ? from->namespaces.items : NULL;
+
+	if (!container->alone || !container->shim->publisher || container->shim->pod_service)
+		return false;
+	for (size_t i = 0; from && i < from->namespaces.n; i++)
+		if (strcmp(namespaces[i].type, "network") == 0)
+			return !namespaces[i].path || !namespaces[i].path[0];
+	return false;
+}
+
 int container_read_bundle(struct container *container, struct err *err)
 {
 	struct namespace_scope scope = {
@@ -93,6 +107,7 @@ int container_read_bundle(struct container *container, struct err *err)
 		return 0;
 	container->alone = !group_is_named(container->spec);
 	container->cri = container->shim->publisher && group_is_cri(container->spec);
+	container->own_net = has_own_network(container);
 	if (container->spec->config.linux) {
 		container_take_resources(container, container->spec->config.linux->resources);
 		pod_demand_change(&container->demand, container->spec->config.linux->resources);

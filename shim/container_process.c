@@ -131,23 +131,45 @@ static int ask_start(struct process *process)
 	return r;
 }
 
-void container_start_process(struct process *process, struct rpc_call *call)
+static void go_on(struct process *process)
 {
 	struct err err = ERR_INIT;
-	int r;
+	int r = ask_start(process);
 
-	process->state = PROCESS_STARTING;
-	process->start = call;
-	if (process->container->sandbox) {
-		on_started(NULL, NULL, process);
-		return;
-	}
-	r = ask_start(process);
 	if (r == 0)
 		return;
 	err_set_errno(&err, -r, "cannot ask the agent to start it");
 	rpc_fail(TAKE_PTR(process->start), &err);
 	process_end(process, 126);
+}
+
+static void on_net(struct container *container, const struct err *err)
+{
+	struct process *init = &container->init;
+
+	if (!init->start)
+		return;
+	if (!err) {
+		go_on(init);
+		return;
+	}
+	/* Told once it has ended: then its client can delete it. */
+	init->never_ran = true;
+	container->failed = container_refusal(err);
+	container_end_created(container);
+	process_killed(init);
+}
+
+void container_start_process(struct process *process, struct rpc_call *call)
+{
+	process->state = PROCESS_STARTING;
+	process->start = call;
+	if (process->container->sandbox)
+		on_started(NULL, NULL, process);
+	else if (process == &process->container->init)
+		container_net_take(process->container, on_net);
+	else
+		go_on(process);
 }
 
 /* A message of its own, as the request goes with its call. */
@@ -386,6 +408,11 @@ static void init_stopped(struct container *container)
 	struct shim *shim = container->shim;
 	struct process *init = &container->init;
 
+	/* It has no network, or was killed while it waited for that. */
+	if (TAKE_PTR(container->net_taken))
+		err_set(&container->failed, EIO, "the container has ended before its start");
+	if (container->failed.code && init->start)
+		rpc_fail(TAKE_PTR(init->start), &container->failed);
 	if (container->timeout)
 		source_arm(container->timeout, 0);
 	if (container->timed_out)

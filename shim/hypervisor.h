@@ -91,6 +91,9 @@ struct hypervisor_ops {
 	int (*attach_disk)(struct hypervisor *hv, unsigned slot, const struct hypervisor_disk *disk,
 			   hypervisor_done done, void *data);
 	int (*detach_disk)(struct hypervisor *hv, unsigned slot, hypervisor_done done, void *data);
+	/* Into the net slot, once; the descriptors stay the caller's. */
+	int (*attach_net)(struct hypervisor *hv, const struct hypervisor_net *net,
+			  hypervisor_done done, void *data);
 	/*
 	 * The owner's end of the control connection of the sbx-share that serves this VM's file
 	 * system device, which is started where that has not happened yet. Once; the caller's.

@@ -11,7 +11,8 @@
  * else: our own number over UID_BASE, which lies where nobody gives out uids, so that no two pods that
  * live have the same one and nobody needs to keep book.
  *
- * A second child serves the pod's shared folders, see hypervisor_vmm_share.c.
+ * A second child serves the pod's shared folders, see hypervisor_vmm_share.c; hypervisor_vmm_net.c has what is
+ * asked about its network.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -234,34 +235,6 @@ static int connect_control(struct vmm *vmm, int *fd, struct err *err)
 	return r < 0 ? err_set_errno(err, -r, "cannot watch sbx-vmm") : 0;
 }
 
-static void on_attached_net(const ProtobufCMessage *reply, const struct err *err, void *data)
-{
-	/* The guest then has no link, and its agent says so. */
-	if (err)
-		log_error("%s", err->msg);
-}
-
-/* The monitor reads it from its socket before the guest has come far. */
-static int attach_net(struct vmm *vmm, const struct hypervisor_net *net, struct err *err)
-{
-	Vmm__AttachNetRequest request = VMM__ATTACH_NET_REQUEST__INIT;
-	const struct rpc_invocation inv = {
-		.service = &vmm__control__descriptor,
-		.method = "AttachNet",
-		.request = &request.base,
-		.fds = net->fds,
-		.n_fds = net->n_fds,
-	};
-	int r;
-
-	if (!net->n_fds)
-		return 0;
-	request.mtu = net->mtu;
-	request.stream = net->stream;
-	r = rpc_invoke(vmm->control, &inv, on_attached_net, NULL);
-	return r < 0 ? err_set_errno(err, -r, "cannot attach the network") : 0;
-}
-
 static int vmm_start(struct loop *loop, const struct hypervisor_config *config,
 		     struct hypervisor **ret, struct err *err)
 {
@@ -292,7 +265,7 @@ static int vmm_start(struct loop *loop, const struct hypervisor_config *config,
 	if (r == 0)
 		r = connect_control(vmm, &ours, err);
 	if (r == 0)
-		r = attach_net(vmm, &config->net, err);
+		r = vmm_start_net(vmm, &config->net, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(hv);
@@ -428,6 +401,7 @@ const struct hypervisor_ops hypervisor_vmm = {
 	.resume = vmm_resume,
 	.attach_disk = vmm_attach_disk,
 	.detach_disk = vmm_detach_disk,
+	.attach_net = vmm_attach_net,
 	.open_share = vmm_open_share,
 	.resize_memory = vmm_resize_memory,
 	.stages = vmm_stages,

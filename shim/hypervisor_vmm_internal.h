@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What hypervisor_vmm.c (the monitor) and hypervisor_vmm_share.c (its file server) share. */
+/* What hypervisor_vmm.c (the monitor), _share.c (its file server) and _net.c (its network) share. */
 #ifndef SHIM_HYPERVISOR_VMM_INTERNAL_H
 #define SHIM_HYPERVISOR_VMM_INTERNAL_H
 
@@ -45,6 +45,10 @@ void vmm_on_done(const ProtobufCMessage *reply, const struct err *err, void *dat
 void vmm_stop(struct hypervisor *hv);
 /* Of the monitor and of the file server, where there is one. */
 int vmm_set_oom_score(struct hypervisor *hv, int score);
+/* The network that it begins with; nothing where that is none. */
+int vmm_start_net(struct vmm *vmm, const struct hypervisor_net *net, struct err *err);
+int vmm_attach_net(struct hypervisor *hv, const struct hypervisor_net *net, hypervisor_done done,
+		   void *data);
 int vmm_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err);
 
 #endif

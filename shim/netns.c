@@ -3,7 +3,7 @@
  * Theory of Operation: a namespace is entered by a fork, because there is no way back that cannot
  * fail. The child answers with one datagram: a status, and then the reply with its descriptors, or
  * the error's text. It dies with us, and is killed where it takes too long. We wait for it: this
- * happens before a pod runs or after it has ended, and what it does are a few system calls.
+ * happens before a container runs or after its pod has ended, and what it does are a few system calls.
  */
 #include "shim/netns.h"
 

@@ -32,8 +32,9 @@ struct shim {
 	struct record record;
 	struct sandbox sandbox;
 	struct pod_grow grow;
-	struct net net;          /* outlives the sandbox's VM */
-	struct forward *forward; /* NULL: nobody may want to reach the pod's loopback address */
+	struct net net;              /* outlives the sandbox's VM */
+	struct container *net_taker; /* who waits for it to be attached; NULL: nobody */
+	struct forward *forward;     /* NULL: nobody may want to reach the pod's loopback address */
 	struct memory_volumes volumes;
 	struct list containers;          /* struct container */
 	struct list clients;             /* struct client */
