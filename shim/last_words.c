@@ -20,11 +20,16 @@ static size_t trim_end(const char *tail, size_t n)
 	return n;
 }
 
-/* Where a dying kernel says in a line why it dies; the rest is its registers and call trace. */
+/* Where a dying kernel says in a line why it dies, and where it was; the rest is its registers and call trace. */
 static const char *find_cause(const char *line, size_t n)
 {
 	static const char *const words[] = {"Kernel panic",
-					    "BUG:", "Oops:", "RIP: ", "general protection fault"};
+					    "BUG:",
+					    "Oops:",
+					    "RIP: ",
+					    "RSP: ",
+					    "CR2: ",
+					    "general protection fault"};
 	const char *at = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words) && !at; i++)
@@ -60,9 +65,11 @@ static size_t put_lines(const char *tail, size_t n, bool causes, char *buf, size
 
 		end = end ? end : tail + n;
 		next = end + 1;
+		end -= end > line && end[-1] == '\r';
 		if (causes)
 			text = find_cause(line, (size_t)(end - line));
-		if (!text)
+		/* It says some of it twice. */
+		if (!text || (causes && memmem(buf, at, text, (size_t)(end - text))))
 			continue;
 		if (at)
 			at = put(" | ", 3, buf, at, max);

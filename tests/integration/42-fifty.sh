@@ -17,7 +17,7 @@ for i in $(seq $n); do
 	if [ "$code" = "$i" ] && [ "$(cat "$work/out.$i")" = "answer $i" ]; then
 		answered=$((answered + 1))
 	else
-		echo "sandbox $i: status $code, $(head -c 300 "$work/err.$i")" >>"$work/err"
+		echo "sandbox $i: status $code, $(cat "$work/err.$i")" >>"$work/err"
 	fi
 done
 check "$n sandboxes at once, $answered answer" '[ $answered = $n ]'

@@ -31,9 +31,10 @@ Test(last_words, of_a_console)
 
 Test(last_words, why_a_kernel_dies_without_its_trace)
 {
-	cr_assert_str_eq(console("x\n[1.0] BUG: bad\na\nb\n[1.1] RIP: f\nc\nd\ne\nf\ng\nh\ni\n"
-				 "[1.2] Kernel panic - not syncing: y\nz\n"),
-			 "BUG: bad | RIP: f | Kernel panic - not syncing: y");
+	cr_assert_str_eq(
+		console("x\n[1.0] BUG: bad\na\nb\n[1.1] RIP: f\r\n[1.1] RSP: s\nc\nd\ne\n"
+			"f\ng\nh\ni\n[1.1] RIP: f\r\n[1.2] Kernel panic - not syncing: y\nz\n"),
+		"BUG: bad | RIP: f | RSP: s | Kernel panic - not syncing: y");
 }
 
 Test(last_words, are_bounded)
