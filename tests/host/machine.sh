@@ -41,6 +41,10 @@ compose_qemu() {
 	# Nothing that has to be measured: a machine that boots while others want the processor, too, is several times
 	# wrong then. The clock's frequency is told, the timer is the HPET, which says its own. The ruler's is another.
 	[[ $icount == yes ]] || args+=" tsc_early_khz=$(tsc_khz) nolapic_timer"
+	# QEMU before 8.0 computes the flags of cmpxchg16b from what another instruction has left: direction, virtual-8086
+	# mode, anything. An interrupt just behind it keeps them, and kernels allocate memory by it. Told that the CPU
+	# does not have it (bit 13 of the fifth word of its features), they do without, the host's and its guests'.
+	[[ $icount == yes ]] || args+=" clearcpuid=$((4 * 32 + 13))"
 	find_emulator
 	qemu=("${emulator[@]}" -M "q35,sata=off,smbus=off,usb=off,vmport=off${1:+,memory-backend=ram}"
 		-bios bios-microvm.bin -cpu "EPYC-v3,+svm,+npt,-erms,-xsave,-avx,-avx2,-f16c,-fma" -m "$mem" -smp "$smp"
