@@ -95,6 +95,8 @@ void share_inode_forget(struct share_inodes *table, struct share_inode *inode, u
 
 /* An O_PATH descriptor, good until a few others have been opened. -ESTALE, -EMFILE … */
 int share_inode_open(struct share_inodes *table, struct share_inode *inode);
+/* Its descriptor, if it has one, closes, pinned or not. */
+void share_inode_close(struct share_inodes *table, struct share_inode *inode);
 /* Makes fd (taken over) its descriptor if it has none. */
 void share_inode_set_fd(struct share_inodes *table, struct share_inode *inode, int fd);
 /* Keeps its descriptor open from now on, as far as there is room for it. */
