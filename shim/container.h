@@ -105,6 +105,11 @@ struct err container_refusal(const struct err *why);
 
 /* Starts process, which is in state CREATED, and answers call. */
 void container_start_process(struct process *process, struct rpc_call *call);
+/*
+ * Answers the Start that is open, if one is: it returns once the last hook has run, whatever came of that, which
+ * poststart tells; NULL: all is well.
+ */
+void container_answer_start(struct process *process, const struct err *poststart);
 /* Registers an exec. */
 int container_add_exec(struct container *container, const Task__ExecProcessRequest *req,
 		       struct rpc_call *call, struct err *err);

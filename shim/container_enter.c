@@ -52,19 +52,22 @@ static void fail_create(struct container *container, const struct err *err)
 		on_given_up(NULL, container);
 }
 
-/* Whether the next step is to be made. Else Create has been answered, or will be. */
-static bool goes_on(struct container *container)
+/* err: of the last step; NULL: it went well. Whether the next is to be made; else Create is answered, or will be. */
+static bool goes_on(struct container *container, const struct err *err)
 {
-	struct err err = ERR_INIT;
+	struct err deleted = ERR_INIT;
 
 	/* The VM ended meanwhile, or poststop runs. */
 	if (!container->create || container->undoing)
 		return false;
-	if (!container->delete)
-		return true;
-	err_set(&err, ECANCELED, "the container was deleted while it was being created");
-	fail_create(container, &err);
-	return false;
+	if (container->delete) {
+		err_set(&deleted, ECANCELED,
+			"the container was deleted while it was being created");
+		err = &deleted;
+	}
+	if (err)
+		fail_create(container, err);
+	return !err;
 }
 
 static void answer_create(struct container *container)
@@ -141,11 +144,7 @@ static void on_hooks(const struct err *err, void *data)
 {
 	struct container *container = data;
 
-	if (!goes_on(container))
-		return;
-	if (err)
-		fail_create(container, err);
-	else
+	if (goes_on(container, err))
 		create_in_guest(container);
 }
 
@@ -153,12 +152,8 @@ void container_shared(struct container *container)
 {
 	struct err err = ERR_INIT;
 
-	if (!goes_on(container))
+	if (!goes_on(container, container->shares.err.code ? &container->shares.err : NULL))
 		return;
-	if (container->shares.err.code) {
-		fail_create(container, &container->shares.err);
-		return;
-	}
 	if (container->request && container->request->poststop[0] &&
 	    hooks_due_create(container->request->poststop, &container->due, &err) < 0) {
 		fail_create(container, &err);
@@ -172,11 +167,7 @@ static void on_attached(const struct err *err, void *data)
 {
 	struct container *container = data;
 
-	if (!goes_on(container))
-		return;
-	if (err)
-		fail_create(container, err);
-	else
+	if (goes_on(container, err))
 		container_shares_add(container);
 }
 
@@ -190,7 +181,7 @@ static void on_room(void *data)
 	struct err err = ERR_INIT;
 	int r;
 
-	if (!goes_on(container))
+	if (!goes_on(container, NULL))
 		return;
 	/* The pod's first container's image was there from the start; a directory needs no disk. */
 	if (container->slot >= 0 || container->image_fd < 0) {
@@ -223,7 +214,7 @@ void container_enter(struct container *container)
 void container_cancel(struct container *container)
 {
 	if (container->hooks_begun && !container->asked)
-		goes_on(container);
+		goes_on(container, NULL);
 }
 
 /* Whether its Create is answered only when poststop hooks have run; a shim that ends has no time for them. */
