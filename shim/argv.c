@@ -47,6 +47,7 @@ int argv_spawn(const struct argv *argv, int log_fd, pid_t *ret_pid, int *ret_pid
 		.err_fd = log_fd,
 		.die_with_us = true,
 		.apart = argv->apart,
+		.no_net = argv->no_net,
 		.oom_score = argv->oom_score,
 	};
 

@@ -21,6 +21,7 @@ struct argv {
 	int fds[ARGV_MAX_FDS];
 	size_t n_fds;
 	bool apart;           /* started as the first of a process namespace */
+	bool no_net;          /* in an empty network namespace, where we may make one */
 	const int *oom_score; /* borrowed; NULL: ours */
 	bool failed;
 };

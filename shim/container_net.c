@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/io.h"
 #include "shim/container.h"
@@ -100,6 +101,15 @@ static void on_attached(const struct err *err, void *data)
 	done(container, &failed);
 }
 
+/* QEMU's is, where we may make none. */
+static bool is_ours(const char *netns)
+{
+	struct stat ours, other;
+
+	return stat("/proc/self/ns/net", &ours) == 0 && stat(netns, &other) == 0 &&
+	       ours.st_dev == other.st_dev && ours.st_ino == other.st_ino;
+}
+
 /* 1: on_attached() follows. 0: what is there is no network, as an interface that is down. */
 static int join(struct shim *shim, struct err *err)
 {
@@ -109,6 +119,13 @@ static int join(struct shim *shim, struct err *err)
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", hv->pid);
+	if (!hv->ops->attach_net)
+		return is_ours(path)
+			       ? 0
+			       : err_set(err, ENOSYS,
+					 "hypervisor %s: cannot attach the network that was made "
+					 "for process %d, as the machine runs",
+					 hv->ops->name, hv->pid);
 	r = net_open_namespace(net, path, shim->grow.now.cpus, err);
 	if (r < 0 || !net->joint.index)
 		return r;
@@ -126,8 +143,7 @@ void container_net_take(struct container *container, container_net_fn fn)
 	struct err err = ERR_INIT;
 	int r;
 
-	if (!container->own_net || shim->net.path || !hv || !hv->ops->attach_net ||
-	    !is_there(hv->pid)) {
+	if (!container->own_net || shim->net.path || !hv || !is_there(hv->pid)) {
 		fn(container, NULL);
 		return;
 	}

@@ -298,6 +298,8 @@ static int start_monitor(struct qemu *qemu, const struct hypervisor_config *conf
 	add_devices(&argv, config, ends, console_fd);
 	add_net(&argv, &config->net);
 	argv.oom_score = &config->oom_score;
+	/* It is the task's pid, whose network some clients configure: not the host's. */
+	argv.no_net = true;
 	return argv_spawn(&argv, config->log_fd, &qemu->monitor.pid, &qemu->monitor.pidfd, err);
 }
 

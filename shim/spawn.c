@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,8 @@ static int run_child(const struct spawn *spawn, const struct apart *apart, pid_t
 	/* While /proc/self is ours to write to. A lower one than ours is not for an ordinary user. */
 	if (spawn->oom_score)
 		oom_score_write(0, *spawn->oom_score);
+	if (spawn->no_net)
+		(void)unshare(CLONE_NEWNET);
 	if (spawn->apart) {
 		r = apart_begin(apart);
 		if (r < 0)

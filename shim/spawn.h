@@ -30,6 +30,7 @@ struct spawn {
 	 * know nothing that a guest may not.
 	 */
 	bool apart;
+	bool no_net; /* in a network namespace of its own, empty, where we may make one */
 };
 
 /* Returns after the exec, whose failure is an error here. *ret_pidfd is the caller's. */

@@ -167,6 +167,10 @@ if [ "${SBX_HYPERVISOR:-vmm}" = vmm ]; then
 	check "each thread has its list" '[ "$(grep -h "^Seccomp:" /proc/${vmms[0]}/task/*/status | sort -u | wc -l)" = 1 ]'
 	check "another user cannot read what it has open" \
 		'! "${as_user[@]}" ls /proc/${vmms[0]}/fd >/dev/null 2>&1'
+else
+	mapfile -t vmms < <(ours qemu-system-x86)
+	check "QEMU is in a network of its own" '[ ${#vmms[@]} = 2 ] && apart ${vmms[0]} net && apart ${vmms[1]} net &&
+		! tail -n +3 "/proc/${vmms[0]}/net/dev" | grep -qv "^ *lo:"'
 fi
 "$sbx" rm -f one two >/dev/null 2>&1
 if [ "${SBX_HYPERVISOR:-vmm}" = vmm ]; then

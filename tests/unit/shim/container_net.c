@@ -57,6 +57,19 @@ static int attach(struct hypervisor *hv, const struct hypervisor_net *net, hyper
 	return 0;
 }
 
+/* QEMU, where we may make no namespace for it. */
+Test(container_net_start, our_own_network_is_none_of_the_containers)
+{
+	static const struct hypervisor_ops ops = {.name = "none"};
+	struct hypervisor monitor = {.ops = &ops, .pid = getpid()};
+
+	guest.shim->sandbox.hv = &monitor;
+	guest.container->own_net = true;
+	guest_ask_start("", "start");
+	guest_answers("Start", "");
+	cr_assert_str_eq(guest.answers, "start;");
+}
+
 /* Of a monitor that shares our network nothing is taken. And a client that is refused can delete at once. */
 Test(container_net_start, a_failure_is_told_when_the_container_has_ended)
 {
