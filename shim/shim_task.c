@@ -60,7 +60,7 @@ struct process *task_find_running(struct shim *shim, const char *id, const char 
 	struct process *process = find_process(shim, id, exec_id, call);
 
 	if (process && process->state == PROCESS_STOPPED) {
-		task_fail(call, ENOENT, "process already finished");
+		task_fail(call, ENOENT, TASK_FINISHED);
 		return NULL;
 	}
 	if (process && process->container->state != CONTAINER_CREATED) {
@@ -74,7 +74,9 @@ struct process *task_find_running(struct shim *shim, const char *id, const char 
 
 void task_on_forwarded(const ProtobufCMessage *reply, const struct err *err, void *data)
 {
-	if (err)
+	if (err && err->code == ECONNRESET)
+		task_fail(data, ECONNRESET, "the machine has ended");
+	else if (err)
 		rpc_fail(data, err);
 	else
 		rpc_reply_empty(data);

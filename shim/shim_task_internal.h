@@ -6,6 +6,9 @@
 
 #include "common/rpc.h"
 
+/* In the words that containerd looks for. */
+#define TASK_FINISHED "process already finished"
+
 struct container;
 struct process;
 struct shim;

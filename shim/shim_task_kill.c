@@ -43,6 +43,15 @@ static void hold(struct process *process, struct rpc_call *call, const Task__Kil
 	list_append(&process->kills, &held->link);
 }
 
+/* The machine may end before it answers. That is the process's end, too, which is told when the monitor's is. */
+static void on_sent(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	if (err && err->code == ECONNRESET)
+		task_fail(data, ENOENT, TASK_FINISHED);
+	else
+		task_on_forwarded(reply, err, data);
+}
+
 static void send(struct process *process, struct rpc_call *call, const Task__KillRequest *req)
 {
 	Agent__KillRequest request = AGENT__KILL_REQUEST__INIT;
@@ -53,7 +62,7 @@ static void send(struct process *process, struct rpc_call *call, const Task__Kil
 	request.all = req->all;
 	if (req->signal == SIGKILL)
 		process_killed(process);
-	task_forward(process->container->shim, call, "Kill", &request.base, task_on_forwarded);
+	task_forward(process->container->shim, call, "Kill", &request.base, on_sent);
 }
 
 void process_release_kills(struct process *process)
@@ -67,7 +76,7 @@ void process_release_kills(struct process *process)
 		if (process->state == PROCESS_RUNNING)
 			send(process, held->call, held->req);
 		else
-			task_fail(held->call, ENOENT, "process already finished");
+			task_fail(held->call, ENOENT, TASK_FINISHED);
 		free(held);
 	}
 }

@@ -93,6 +93,16 @@ Test(task_kill, what_has_ended_has_no_process_any_more)
 	cr_assert_str_eq(guest.said, "process already finished");
 }
 
+Test(task_kill, nor_what_ends_with_the_machine)
+{
+	guest.container->init.state = PROCESS_RUNNING;
+	guest_ask_kill("", SIGKILL, "kill");
+	guest_goes();
+	guest_turns();
+	cr_assert_str_eq(guest.answers, "kill failed (2);");
+	cr_assert_str_eq(guest.said, "process already finished");
+}
+
 Test(task_kill, a_sandbox_container_ends_by_what_its_process_would)
 {
 	struct process *init = &guest.container->init;
