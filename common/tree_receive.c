@@ -38,6 +38,9 @@ _Static_assert(TREE_MAX_CHUNK >= TREE_MAX_BYTES, "an entry fits the buffer");
 
 static int cannot(struct receiving *rec, int r)
 {
+	if (r == -EEXIST)
+		return err_set(rec->err, EEXIST, "%.255s: a device, a pipe or a socket is there",
+			       rec->entry.name);
 	return err_set_errno(rec->err, -r, "%.255s", rec->entry.name);
 }
 
@@ -100,17 +103,34 @@ static bool is_kernels_own(int fd)
 	       fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+/*
+ * Makes room for a file or a link: another one goes. Whoever has a device, a pipe or a socket there wants it
+ * written to, if anything, and not replaced.
+ */
+static int remove_old(int dirfd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return -EEXIST;
+	return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 /* A fresh file. One that cannot be removed, as something is mounted there, is written to. */
 static int create_file(int dirfd, const char *name)
 {
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, fd;
+	int r = remove_old(dirfd, name);
 	struct stat st;
 
-	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT) {
-		if (errno != EBUSY)
-			return -errno;
+	if (r < 0 && r != -EBUSY)
+		return r;
+	if (r < 0)
 		flags = O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	}
 	fd = openat(dirfd, name, flags, 0600);
 	if (fd < 0)
 		return -errno;
@@ -160,10 +180,8 @@ static int receive_file(struct receiving *rec)
 
 static int receive_link(struct receiving *rec)
 {
-	int dirfd = rec->levels[rec->depth].fd, r = 0;
+	int dirfd = rec->levels[rec->depth].fd, r = remove_old(dirfd, rec->entry.name);
 
-	if (unlinkat(dirfd, rec->entry.name, 0) < 0 && errno != ENOENT)
-		r = -errno;
 	if (r == 0 && symlinkat(rec->entry.target, dirfd, rec->entry.name) < 0)
 		r = -errno;
 	if (r == 0)

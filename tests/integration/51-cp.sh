@@ -67,6 +67,9 @@ check "from a tmpfs of the guest" '[ "$(cat "$work/dst/two")" = two ]'
 ln -s "$work/outside" "$work/dst/f"
 cp_ box:/etc/x/f "$work/dst"
 check "a link in the way is replaced, not followed" '[ ! -e "$work/outside" ] && [ "$(cat "$work/dst/f")" = two ]'
+mkfifo "$work/dst/pipe"
+cp_ box:/etc/x/f "$work/dst/pipe"
+check "what is no file in the way is left" '[ $status = 125 ] && [ -p "$work/dst/pipe" ] && err_has "a device, a pipe or a socket is there"'
 cp_ box:../../../etc/x/f "$work/dst/up"
 check "nothing is above the container's root" '[ "$(cat "$work/dst/up")" = two ]'
 inside 'ln -s /etc/x/f /tmp/l; ln -s /proc/1/root /tmp/r; mkdir -p /tmp/many; cd /tmp/many; for i in $(seq 150); do mkfifo f$i; done'

@@ -158,6 +158,23 @@ static int receive_entries(const struct tree_entry *entries, size_t n)
 			sizeof((const struct tree_entry[]){__VA_ARGS__}) /                         \
 				sizeof(struct tree_entry))
 
+/* As /dev/null, which root could lose so. */
+Test(tree, leaves_what_is_no_file)
+{
+	struct err err = ERR_INIT;
+	struct stat st;
+
+	cr_assert_eq(mkdirat(dir_, "to", 0755), 0);
+	cr_assert_eq(mkfifoat(dir_, "to/pipe", 0600), 0);
+	cr_assert_eq(file("file", "new", 0600), 0);
+	cr_assert_eq(pass("file", "pipe", &err), -EEXIST);
+	cr_assert_str_eq(err.msg, "pipe: a device, a pipe or a socket is there");
+	cr_assert_eq(symlinkat("file", dir_, "link"), 0);
+	cr_assert_eq(pass("link", "pipe", &err), -EEXIST);
+	cr_assert_eq(fstatat(dir_, "to/pipe", &st, AT_SYMLINK_NOFOLLOW), 0);
+	cr_assert(S_ISFIFO(st.st_mode));
+}
+
 Test(tree, takes_nothing_that_leads_out)
 {
 	const struct tree_entry dir = {.kind = TREE_DIR, .name = "d", .mode = 0755},
