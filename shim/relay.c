@@ -5,13 +5,15 @@
  * off, and a hang-up that must wait for the other end costs no turns.
  *
  * A pump moves at most PUMP_MAX bytes, then asks for another turn, so that one busy stream does not
- * starve the rest. A descriptor that epoll does not take (a file) is always ready.
+ * starve the rest. A descriptor that epoll does not take (a file) is always ready. One that blocks, as another
+ * user's terminal, which cannot be opened anew, is asked before each step whether it would.
  */
 #include "shim/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,6 +31,7 @@ struct relay {
 	void *data;
 	struct source *src_io, *dst_io, *again;
 	bool splice, src_is_socket, dst_is_socket;
+	bool src_waits, dst_waits; /* a read of it, a write to it blocks */
 	uint64_t count;
 	uint64_t keep, trim_at; /* keep 0: everything */
 	uint8_t *buffer;        /* made when first needed */
@@ -95,6 +98,16 @@ static ssize_t move_copied(struct relay *relay)
 	return write_some(relay);
 }
 
+/* Whether to wait for the next event: of a descriptor that blocks only this tells. */
+static bool must_wait(const struct relay *relay)
+{
+	struct pollfd src = {.fd = relay->src, .events = POLLIN};
+	struct pollfd dst = {.fd = relay->dst, .events = POLLOUT};
+
+	return (relay->src_waits && relay->start == relay->end && poll(&src, 1, 0) == 0) ||
+	       (relay->dst_waits && poll(&dst, 1, 0) == 0);
+}
+
 void relay_keep(struct relay *relay, uint64_t bytes)
 {
 	relay->keep = bytes;
@@ -115,8 +128,12 @@ static void pump(struct relay *relay)
 	size_t moved = 0;
 
 	while (moved < PUMP_MAX) {
-		ssize_t n = relay->splice && relay->start == relay->end ? move_spliced(relay)
-									: move_copied(relay);
+		ssize_t n;
+
+		if (must_wait(relay))
+			return;
+		n = relay->splice && relay->start == relay->end ? move_spliced(relay)
+								: move_copied(relay);
 
 		if (n == -EINTR)
 			continue;
@@ -147,6 +164,13 @@ static void on_dst_event(struct source *source, uint32_t events, void *data)
 		pump(data);
 }
 
+/* Neither a socket, which is told not to by each call, nor a file, which never does for long. */
+static bool waits(int fd, const struct stat *st)
+{
+	return !S_ISSOCK(st->st_mode) && !S_ISREG(st->st_mode) &&
+	       !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
 static int watch(struct loop *loop, int fd, uint32_t events, loop_fn fn, struct relay *relay,
 		 struct source **ret)
 {
@@ -172,6 +196,8 @@ int relay_create(struct loop *loop, int src, int dst, relay_fn done, void *data,
 	relay->splice = S_ISFIFO(from.st_mode) || S_ISFIFO(to.st_mode);
 	relay->src_is_socket = S_ISSOCK(from.st_mode);
 	relay->dst_is_socket = S_ISSOCK(to.st_mode);
+	relay->src_waits = waits(src, &from);
+	relay->dst_waits = waits(dst, &to);
 	/* A splice blocks on a socket that blocks, whatever its flags say; recv and send do not. */
 	if ((relay->src_is_socket && !(fcntl(src, F_GETFL) & O_NONBLOCK)) ||
 	    (relay->dst_is_socket && !(fcntl(dst, F_GETFL) & O_NONBLOCK)))

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,13 +45,18 @@ static void make_pair(enum kind kind, int *ret_read, int *ret_write)
 	*ret_write = pair[1];
 }
 
-static void start(struct fixture *f, enum kind from, enum kind to)
+static void make(struct fixture *f, enum kind from, enum kind to)
 {
 	signal(SIGPIPE, SIG_IGN);
 	*f = (struct fixture){0};
 	cr_assert_eq(loop_create(&f->loop), 0);
 	make_pair(from, &f->src, &f->in);
 	make_pair(to, &f->out, &f->dst);
+}
+
+static void start(struct fixture *f, enum kind from, enum kind to)
+{
+	make(f, from, to);
 	cr_assert_eq(relay_create(f->loop, f->src, f->dst, on_end, f, &f->relay), 0);
 }
 
@@ -166,6 +172,28 @@ Test(relay, costs_nothing_while_it_waits)
 	begin = now_ns();
 	loop_turn(f.loop, 50);
 	cr_assert_geq(now_ns() - begin, 40000000u);
+	cr_assert_not(f.ended);
+	stop(&f);
+}
+
+/* Another user's terminal cannot be opened anew; it is a pipe here, read into a file, which takes no splice. */
+Test(relay, does_not_wait_in_a_descriptor_that_blocks, .timeout = 10)
+{
+	struct fixture f;
+	char buf[8];
+
+	make(&f, PIPE, PIPE);
+	cr_assert_eq(io_set_nonblock(f.src, false), 0);
+	close_fd(&f.dst);
+	f.dst = memfd_create("out", MFD_CLOEXEC);
+	cr_assert_eq(fcntl(f.dst, F_SETFL, O_APPEND), 0);
+	cr_assert_eq(relay_create(f.loop, f.src, f.dst, on_end, &f, &f.relay), 0);
+	cr_assert_geq(loop_turn(f.loop, 0), 0);
+	cr_assert_eq(write(f.in, "hello", 5), 5);
+	while (relay_count(f.relay) < 5)
+		cr_assert_geq(loop_turn(f.loop, 1000), 0);
+	cr_assert_geq(loop_turn(f.loop, 0), 0);
+	cr_assert_eq(pread(f.dst, buf, sizeof(buf), 0), 5);
 	cr_assert_not(f.ended);
 	stop(&f);
 }
