@@ -179,13 +179,8 @@ static int build_dir(const struct image_source *source, const struct image_temp 
 		     const char *doing, struct image_built *built, struct image_record *record,
 		     struct err *err)
 {
-	struct image_source again;
 	int r = image_build_tree(temp, source->ref.path, source->owner, doing, built, err);
 
-	if (r == 0)
-		r = image_source_open(&source->ref, &again, err);
-	if (r == 0 && strcmp(again.signature, source->signature) != 0)
-		r = err_set(err, EBUSY, "it was changed while it was read");
 	if (r == 0 && image_config_default(&record->config) < 0)
 		r = err_set(err, ENOMEM, "out of memory");
 	return r;
@@ -238,6 +233,17 @@ static int build(const struct image_source *source, const struct image_temp *tem
 	return build_oci(temp, dirfd, NULL, OCI_ONLY_TAG, doing, built, record, err);
 }
 
+/* The record says of what was built that it is what was looked at. */
+static int check_unchanged(const struct image_source *source, struct err *err)
+{
+	struct image_source again;
+	int r = image_source_open(&source->ref, &again, err);
+
+	if (r == 0 && strcmp(again.signature, source->signature) != 0)
+		r = err_set(err, EBUSY, "it was changed while it was read");
+	return r;
+}
+
 int image_source_build(const struct image_source *source, struct image_store *store,
 		       struct image_record *ret, struct err *err)
 {
@@ -250,6 +256,8 @@ int image_source_build(const struct image_source *source, struct image_store *st
 	r = image_store_make_temp(store, &temp, err);
 	if (r == 0)
 		r = build(source, &temp, &built, &record, err);
+	if (r == 0)
+		r = check_unchanged(source, err);
 	if (r == 0) {
 		memcpy(record.signature, source->signature, sizeof(record.signature));
 		memcpy(record.hex, built.hex, sizeof(record.hex));

@@ -120,8 +120,7 @@ void image_store_finish(struct image_store *store)
 	store->path = NULL;
 }
 
-/* The store's own lock, for as long as the fd is open. */
-static int lock_store(struct image_store *store, struct err *err)
+int image_store_lock(struct image_store *store, struct err *err)
 {
 	_cleanup_close_ int fd =
 		openat(store->dirfd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -221,7 +220,7 @@ static int write_record(struct image_store *store, const struct image_record *re
 int image_store_add_record(struct image_store *store, const struct image_record *record,
 			   struct err *err)
 {
-	_cleanup_close_ int lock = lock_store(store, err);
+	_cleanup_close_ int lock = image_store_lock(store, err);
 
 	return lock < 0 ? lock : write_record(store, record, err);
 }
@@ -267,7 +266,7 @@ int image_store_publish(struct image_store *store, const struct image_temp *temp
 
 	if (fd < 0 || fchmod(fd, 0400) < 0 || fsync(fd) < 0)
 		return err_set_errno(err, errno, "%s/tmp/%s/%s", store->path, temp->name, file);
-	lock = lock_store(store, err);
+	lock = image_store_lock(store, err);
 	if (lock < 0)
 		return lock;
 	/* One that is there is the same, and VMs may be using it. */
@@ -320,7 +319,7 @@ int image_store_remove(struct image_store *store, const struct image_record *rec
 	struct key_name ref = name_of_key(record->reference, ".json");
 	struct key_name image = name_of_image(record->hex);
 	struct count count = {.hex = record->hex};
-	_cleanup_close_ int lock = lock_store(store, err);
+	_cleanup_close_ int lock = image_store_lock(store, err);
 	int r;
 
 	if (lock < 0)
@@ -337,7 +336,7 @@ int image_store_remove(struct image_store *store, const struct image_record *rec
 
 void image_store_remove_orphan(struct image_store *store, const char *file)
 {
-	_cleanup_close_ int lock = lock_store(store, NULL);
+	_cleanup_close_ int lock = image_store_lock(store, NULL);
 	char hex[IMAGE_HEX_MAX + 1];
 	struct count count = {.hex = hex};
 
@@ -379,7 +378,7 @@ void image_store_unlock_build(struct image_store *store, const char *key, int fd
 int image_store_make_temp(struct image_store *store, struct image_temp *ret, struct err *err)
 {
 	_cleanup_free_ char *path = NULL;
-	_cleanup_close_ int lock = lock_store(store, err), fd = -1;
+	_cleanup_close_ int lock = image_store_lock(store, err), fd = -1;
 
 	if (lock < 0)
 		return lock;

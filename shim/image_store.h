@@ -40,6 +40,9 @@ void image_store_finish(struct image_store *store);
 
 #define _cleanup_image_store_ __attribute__((cleanup(image_store_finish)))
 
+/* The store's own lock, for as long as the returned fd is open. */
+int image_store_lock(struct image_store *store, struct err *err);
+
 /* The record of a reference. -ENOENT where there is none, or none that can be read. */
 int image_store_find(struct image_store *store, const char *reference, struct image_record *ret);
 /* Any record of this signature. */

@@ -70,12 +70,21 @@ static void for_each_name(int dirfd, void (*fn)(struct image_store *, const char
 	closedir(dir);
 }
 
-static void sweep_temp(struct image_store *store, const char *name)
+/* One that is being made is locked under the store's lock, and must not be found locked by us. */
+static int lock_temp(struct image_store *store, const char *name)
 {
+	_cleanup_close_ int lock = image_store_lock(store, NULL);
 	_cleanup_close_ int fd =
 		openat(store->tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+	return lock >= 0 && fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 ? TAKE_FD(fd) : -1;
+}
+
+static void sweep_temp(struct image_store *store, const char *name)
+{
+	_cleanup_close_ int fd = lock_temp(store, name);
+
+	if (fd >= 0)
 		remove_tree(store, name);
 }
 
