@@ -16,6 +16,7 @@
 #include "shim/cli_pod.h"
 #include "shim/cli_session.h"
 #include "shim/env_file.h"
+#include "shim/run_options.h"
 #include "shim/run_spec.h"
 #include "shim/spec.h"
 #include "shim/terminal.h"
@@ -32,7 +33,7 @@ struct exec_options {
 static const struct opt rows[] = {
 	OPT('i', "interactive", FLAG, interactive, NULL, "pass standard input on"),
 	OPT('t', "tty", FLAG, tty, NULL, "give the program a terminal"),
-	OPT('e', "env", LIST, env, "NAME=VALUE", "set an environment variable"),
+	OPT('e', "env", LIST, env, "NAME=VALUE", "set an environment variable; NAME: pass it on"),
 	OPT('w', "workdir", STRING, workdir, "DIR", "start in this directory"),
 	OPT('u', "user", STRING, user, "USER[:GROUP]", "run as this user, by name or number"),
 	OPT('h', "help", FLAG, help, NULL, "this text"),
@@ -61,15 +62,18 @@ static int read_process(struct pod_dir *pod, json_t **ret, struct err *err)
 }
 
 /* The sandbox's own variables, then the options'. NULL: out of memory, or not UTF-8. */
-static json_t *merge_env(const json_t *own, const struct opt_list *more)
+static json_t *merge_env(const json_t *own, const struct exec_options *o)
 {
+	const struct opt_list *more = &o->env;
 	_cleanup_env_list_ struct env_list env = {0};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < json_array_size(own); i++)
 		r = env_list_set(&env, json_string_value(json_array_get(own, i)));
+	if (r == 0 && o->tty && !env_list_has(&env, "TERM"))
+		r = env_list_set(&env, "TERM=xterm");
 	for (size_t i = 0; r == 0 && i < more->n; i++)
-		r = strchr(more->items[i], '=') ? env_list_set(&env, more->items[i]) : 0;
+		r = env_list_set_option(&env, more->items[i]);
 	return r < 0 ? NULL : run_spec_strings(env.items, env.n);
 }
 
@@ -77,7 +81,7 @@ static int change_process(json_t *process, const struct exec_options *o, char **
 			  struct err *err)
 {
 	json_t *args = run_spec_strings(command, (size_t)n);
-	json_t *env = merge_env(json_object_get(process, "env"), &o->env);
+	json_t *env = merge_env(json_object_get(process, "env"), o);
 	uint32_t rows_now = 0, columns = 0;
 
 	json_object_set_new(process, "args", args);
@@ -90,10 +94,10 @@ static int change_process(json_t *process, const struct exec_options *o, char **
 		json_object_set_new(process, "consoleSize",
 				    json_pack("{s:I,s:I}", "height", (json_int_t)rows_now, "width",
 					      (json_int_t)columns));
-	if (o->workdir)
-		json_object_set_new(process, "cwd", json_string(o->workdir));
-	if (o->user)
-		json_object_set_new(process, "user", run_spec_user(o->user));
+	if (o->workdir && json_object_set_new(process, "cwd", json_string(o->workdir)) < 0)
+		return err_set(err, EINVAL, "--workdir %.80s: not UTF-8", o->workdir);
+	if (o->user && json_object_set_new(process, "user", run_spec_user(o->user)) < 0)
+		return err_set(err, EINVAL, "--user %.80s: not UTF-8", o->user);
 	return 0;
 }
 
@@ -207,6 +211,8 @@ int cli_exec(int argc, char **argv)
 		err_set(&err, EINVAL, "a sandbox and a command are needed; sbx exec --help");
 		return cli_fail("exec", &err);
 	}
+	if (run_options_check_env(&o.env, &err) < 0)
+		return cli_fail("exec", &err);
 	r = exec(argv[first], &o, argv + first + 1, argc - first - 1, &err);
 	return r < 0 ? cli_fail("exec", &err) : r;
 }

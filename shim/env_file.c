@@ -2,8 +2,11 @@
 #include "shim/env_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/cleanup.h"
 
 static char **find(const struct env_list *list, const char *name, size_t len)
 {
@@ -39,6 +42,21 @@ int env_list_set(struct env_list *list, const char *entry)
 	list->items = grown;
 	list->items[list->n++] = copy;
 	return 0;
+}
+
+int env_list_set_option(struct env_list *list, const char *entry)
+{
+	_cleanup_free_ char *joined = NULL;
+	const char *value;
+
+	if (strchr(entry, '='))
+		return env_list_set(list, entry);
+	value = getenv(entry);
+	if (!value)
+		return 0;
+	if (asprintf(&joined, "%s=%s", entry, value) < 0)
+		return -ENOMEM;
+	return env_list_set(list, joined);
 }
 
 void env_list_finish(struct env_list *list)

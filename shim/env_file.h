@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Environments: lists in which the last value of a name counts, and files of them as docker reads
- * those: NAME=VALUE lines, # comments, NAME alone. Pure.
+ * those: NAME=VALUE lines, # comments, NAME alone.
  */
 #ifndef SHIM_ENV_FILE_H
 #define SHIM_ENV_FILE_H
@@ -22,6 +22,8 @@ struct env_list {
 
 /* Sets or replaces entry's name; a copy. -E2BIG past ENV_MAX_VARIABLES. */
 int env_list_set(struct env_list *list, const char *entry);
+/* As -e has it: "NAME" alone takes our own value, and is left out where we have none. */
+int env_list_set_option(struct env_list *list, const char *entry);
 bool env_list_has(const struct env_list *list, const char *name);
 void env_list_finish(struct env_list *list);
 

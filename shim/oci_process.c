@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "common/cleanup.h"
+#include "common/opts.h"
 #include "shim/env_file.h"
 #include "shim/json_bind.h"
 #include "shim/run_spec.h"
@@ -14,17 +15,24 @@
 /* "uid[:gid]" in numbers, as runc has it, keeps the rest of the user; names are the guest's to resolve. */
 static int set_user(json_t *process, const char *user, struct err *err)
 {
-	json_t *now = json_member(process, "user"), *given = run_spec_user(user);
-	const char *key;
-	json_t *value;
+	json_t *now = json_member(process, "user"), *given;
+	uint64_t uid;
 
+	if (!json_is_object(now)) {
+		now = json_pack("{s:i,s:i}", "uid", 0, "gid", 0);
+		json_object_set_new(process, "user", now);
+	}
+	if (parse_uint(user, &uid) == 0 && uid < UINT32_MAX) {
+		json_object_set_new(now, "uid", json_integer((json_int_t)uid));
+		json_object_del(now, "username");
+		return 0;
+	}
+	given = run_spec_user(user);
 	if (!given)
 		return err_set(err, EINVAL, "--user: not UTF-8");
-	if (json_object_get(given, "username") || !json_is_object(now))
+	if (json_object_get(given, "username"))
 		return json_object_set_new(process, "user", given);
-	json_object_foreach (given, key, value)
-		if (strcmp(key, "gid") != 0 || strchr(user, ':'))
-			json_object_set(now, key, value);
+	json_object_update(now, given);
 	json_object_del(now, "username");
 	json_decref(given);
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "shim/run_options.h"
 
 /* What may follow SRC:DST: of a bind mount, nothing for a file system. */
 static const char *const volume_options[] = {
@@ -161,14 +162,20 @@ int run_mount_parse(const char *text, struct run_mount *ret, struct err *err)
 	return check(ret, "mount", err);
 }
 
-json_t *run_mount_build(const struct run_mount *mount, const char *cwd)
+/* --- config.json ---------------------------------------------------------------------------- */
+
+/* NULL: not UTF-8. */
+static json_t *build(const struct run_mount *mount, const char *cwd)
 {
 	json_t *options = json_array();
 
 	if (!mount->tmpfs)
 		json_array_append_new(options, json_string("rbind"));
 	for (size_t i = 0; i < mount->n_options; i++)
-		json_array_append_new(options, json_string(mount->options[i]));
+		if (json_array_append_new(options, json_string(mount->options[i])) < 0) {
+			json_decref(options);
+			return NULL;
+		}
 	if (mount->tmpfs)
 		return json_pack("{s:s,s:s,s:s,s:o}", "destination", mount->target, "type", "tmpfs",
 				 "source", "tmpfs", "options", options);
@@ -177,4 +184,72 @@ json_t *run_mount_build(const struct run_mount *mount, const char *cwd)
 			 mount->source[0] == '/' ? json_string(mount->source)
 						 : json_sprintf("%s/%s", cwd, mount->source),
 			 "options", options);
+}
+
+/* PATH[:OPTION,OPTION...], with docker's own options before. NULL: not UTF-8. */
+static json_t *build_tmpfs(const char *text)
+{
+	json_t *options = json_pack("[s,s,s]", "nosuid", "nodev", "noexec");
+	const char *colon = strchrnul(text, ':'), *at = *colon ? colon + 1 : colon;
+
+	while (*at) {
+		size_t n = strcspn(at, ",");
+
+		if (n && json_array_append_new(options, json_stringn(at, n)) < 0) {
+			json_decref(options);
+			return NULL;
+		}
+		at += n + (at[n] == ',');
+	}
+	return json_pack("{s:s%,s:s,s:s,s:o}", "destination", text, (size_t)(colon - text), "type",
+			 "tmpfs", "source", "tmpfs", "options", options);
+}
+
+static unsigned depth_of(const json_t *mount)
+{
+	const char *at = json_string_value(json_object_get(mount, "destination"));
+	unsigned n = 0;
+
+	for (; *at; at++)
+		n += at[0] == '/' && at[1] && at[1] != '/';
+	return n;
+}
+
+/* Behind those of the options before, but not behind what lies deeper: nothing hides another. */
+static int insert(json_t *mounts, size_t first, json_t *mount, const char *option, const char *text,
+		  struct err *err)
+{
+	size_t at = json_array_size(mounts);
+
+	if (!mount)
+		return err_set(err, EINVAL, "--%s %.80s: not UTF-8", option, text);
+	while (at > first && depth_of(json_array_get(mounts, at - 1)) > depth_of(mount))
+		at--;
+	json_array_insert_new(mounts, at, mount);
+	return 0;
+}
+
+int run_mount_add_all(const struct run_options *o, const char *cwd, json_t *mounts, struct err *err)
+{
+	size_t first = json_array_size(mounts);
+	struct run_mount mount;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->volumes.n + o->mounts.n; i++) {
+		bool volume = i < o->volumes.n;
+		const char *option = volume ? "volume" : "mount";
+		const char *text = volume ? o->volumes.items[i] : o->mounts.items[i - o->volumes.n];
+
+		r = volume ? run_mount_parse_volume(text, &mount, err)
+			   : run_mount_parse(text, &mount, err);
+		if (r == 0 && !mount.tmpfs && mount.source[0] != '/' && !cwd)
+			r = err_set(err, ENOENT, "--%s %.80s: the current directory has gone",
+				    option, text);
+		if (r == 0)
+			r = insert(mounts, first, build(&mount, cwd), option, text, err);
+	}
+	for (size_t i = 0; r == 0 && i < o->tmpfs.n; i++)
+		r = insert(mounts, first, build_tmpfs(o->tmpfs.items[i]), "tmpfs",
+			   o->tmpfs.items[i], err);
+	return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * -v and --mount of `sbx run`, as people know them from docker, turned into mounts of config.json.
+ * -v, --mount and --tmpfs of `sbx run`, as people know them from docker, turned into mounts of config.json.
  * Pure.
  */
 #ifndef SHIM_RUN_MOUNT_H
@@ -13,6 +13,8 @@
 #include "common/err.h"
 
 #define RUN_MOUNT_MAX_OPTIONS 16
+
+struct run_options;
 
 struct run_mount {
 	bool tmpfs; /* otherwise a bind */
@@ -27,7 +29,11 @@ int run_mount_parse_volume(const char *text, struct run_mount *ret, struct err *
 /* "type=bind|tmpfs,source=…,target=…[,readonly]…". -EINVAL, one line. */
 int run_mount_parse(const char *text, struct run_mount *ret, struct err *err);
 
-/* An object of config.json's mounts. cwd: what a relative source is relative to. */
-json_t *run_mount_build(const struct run_mount *mount, const char *cwd);
+/*
+ * Appends all of the options' to config.json's mounts, in their order, but those nearer to the root first. cwd:
+ * what a relative source is relative to; NULL: nobody knows. -EINVAL: not UTF-8; -ENOENT: relative to nothing.
+ */
+int run_mount_add_all(const struct run_options *options, const char *cwd, json_t *mounts,
+		      struct err *err);
 
 #endif

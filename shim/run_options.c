@@ -198,6 +198,14 @@ static int check_capabilities(const struct opt_list *list, const char *option, s
 	return 0;
 }
 
+int run_options_check_env(const struct opt_list *env, struct err *err)
+{
+	for (size_t i = 0; i < env->n; i++)
+		if (env->items[i][0] == '=' || !env->items[i][0])
+			return err_set(err, EINVAL, "--env %.40s: no name", env->items[i]);
+	return 0;
+}
+
 static int check_lists(const struct run_options *o, struct err *err)
 {
 	struct run_ulimit ulimit;
@@ -223,10 +231,9 @@ static int check_lists(const struct run_options *o, struct err *err)
 		if (o->tmpfs.items[i][0] != '/')
 			return err_set(err, EINVAL, "--tmpfs %.80s: not an absolute path",
 				       o->tmpfs.items[i]);
-	for (size_t i = 0; i < o->env.n; i++)
-		if (o->env.items[i][0] == '=' || !o->env.items[i][0])
-			return err_set(err, EINVAL, "--env %.40s: no name", o->env.items[i]);
-	r = check_capabilities(&o->cap_add, "cap-add", err);
+	r = run_options_check_env(&o->env, err);
+	if (r == 0)
+		r = check_capabilities(&o->cap_add, "cap-add", err);
 	return r < 0 ? r : check_capabilities(&o->cap_drop, "cap-drop", err);
 }
 

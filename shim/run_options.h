@@ -28,6 +28,8 @@ struct run_options {
 /* argv[0] is the first argument after "run". Pointers go into argv. */
 int run_options_parse(int argc, char **argv, struct run_options *ret, struct err *err);
 void run_options_help(void);
+/* Of -e: NAME=VALUE or NAME. -EINVAL: no name. */
+int run_options_check_env(const struct opt_list *env, struct err *err);
 
 /* "NAME=SOFT[:HARD]" of --ulimit; the name without RLIMIT_, in lower case: "nofile". */
 struct run_ulimit {

@@ -22,20 +22,9 @@
 
 /* --- before the pod ------------------------------------------------------------------------- */
 
-/* "NAME" alone takes our own value, and is left out where we have none. */
 static int add_variable(const char *entry, void *data)
 {
-	_cleanup_free_ char *joined = NULL;
-	const char *value;
-
-	if (strchr(entry, '='))
-		return env_list_set(data, entry);
-	value = getenv(entry);
-	if (!value)
-		return 0;
-	if (asprintf(&joined, "%s=%s", entry, value) < 0)
-		return -ENOMEM;
-	return env_list_set(data, joined);
+	return env_list_set_option(data, entry);
 }
 
 static int add_file(const char *path, struct env_list *env, struct err *err)
@@ -73,7 +62,7 @@ static int gather_env(const struct run *run, struct env_list *env, struct err *e
 			return r;
 	}
 	for (size_t i = 0; r == 0 && i < o->env.n; i++)
-		r = add_variable(o->env.items[i], env);
+		r = env_list_set_option(env, o->env.items[i]);
 	return r < 0 ? err_set_errno(err, -r, "the environment") : 0;
 }
 
@@ -234,7 +223,7 @@ int run_prepare(struct run *run, struct err *err)
 		return r;
 	choose_hypervisor(&run->options);
 	input.env = &env;
-	input.cwd = cwd ? cwd : "/";
+	input.cwd = cwd;
 	if (run->options.tty)
 		terminal_size(STDIN_FILENO, &input.rows, &input.columns);
 	r = run_spec_build(&input, &config, err);

@@ -79,13 +79,14 @@ json_t *run_spec_user(const char *user)
 	char head[24];
 	const char *colon = strchrnul(user, ':');
 	uint64_t uid, gid = 0;
-	bool numeric = (size_t)(colon - user) < sizeof(head);
+	/* The group of a user alone, also of a number, is the image's to say. */
+	bool numeric = *colon && (size_t)(colon - user) < sizeof(head);
 
 	if (numeric) {
 		snprintf(head, sizeof(head), "%.*s", (int)(colon - user), user);
 		numeric = parse_uint(head, &uid) == 0 && uid < UINT32_MAX;
 	}
-	if (numeric && *colon)
+	if (numeric)
 		numeric = parse_uint(colon + 1, &gid) == 0 && gid < UINT32_MAX;
 	if (!user[0])
 		return json_pack("{s:i,s:i}", "uid", 0, "gid", 0);
@@ -225,11 +226,13 @@ static int build_process(const struct run_spec_input *input, json_t **ret, struc
 		json_object_set_new(process, "consoleSize",
 				    json_pack("{s:I,s:I}", "height", (json_int_t)input->rows,
 					      "width", (json_int_t)input->columns));
-	json_object_set_new(process, "user", run_spec_user(user));
+	if (json_object_set_new(process, "user", run_spec_user(user)) < 0)
+		r = err_set(err, EINVAL, "the user is not UTF-8");
 	json_object_set_new(process, "args", args);
 	json_object_set_new(process, "env", env);
-	json_object_set_new(process, "cwd",
-			    json_string(o->workdir ? o->workdir : input->image->workdir));
+	if (json_object_set_new(process, "cwd",
+				json_string(o->workdir ? o->workdir : input->image->workdir)) < 0)
+		r = err_set(err, EINVAL, "the working directory is not UTF-8");
 	json_object_set_new(process, "capabilities", build_capabilities(o));
 	json_object_set_new(process, "rlimits", build_rlimits(o));
 	if (o->no_new_privileges)
@@ -242,43 +245,9 @@ static int build_process(const struct run_spec_input *input, json_t **ret, struc
 	return 0;
 }
 
-/* PATH[:OPTION,OPTION...], with docker's own options before. */
-static json_t *build_tmpfs(const char *text)
+static int annotate(json_t *annotations, const char *key, const char *value)
 {
-	json_t *options = json_pack("[s,s,s]", "nosuid", "nodev", "noexec");
-	const char *colon = strchrnul(text, ':'), *at = *colon ? colon + 1 : colon;
-
-	while (*at) {
-		size_t n = strcspn(at, ",");
-
-		if (n)
-			json_array_append_new(options, json_stringn(at, n));
-		at += n + (at[n] == ',');
-	}
-	return json_pack("{s:s%,s:s,s:s,s:o}", "destination", text, (size_t)(colon - text), "type",
-			 "tmpfs", "source", "tmpfs", "options", options);
-}
-
-static json_t *build_mounts(const struct run_options *o, const char *cwd)
-{
-	json_t *mounts = json_loads(mounts_json, 0, NULL);
-	struct run_mount mount;
-
-	for (size_t i = 0; i < o->volumes.n; i++)
-		if (run_mount_parse_volume(o->volumes.items[i], &mount, NULL) == 0)
-			json_array_append_new(mounts, run_mount_build(&mount, cwd));
-	for (size_t i = 0; i < o->mounts.n; i++)
-		if (run_mount_parse(o->mounts.items[i], &mount, NULL) == 0)
-			json_array_append_new(mounts, run_mount_build(&mount, cwd));
-	for (size_t i = 0; i < o->tmpfs.n; i++)
-		json_array_append_new(mounts, build_tmpfs(o->tmpfs.items[i]));
-	return mounts;
-}
-
-static void annotate(json_t *annotations, const char *key, const char *value)
-{
-	if (value)
-		json_object_set_new(annotations, key, json_string(value));
+	return value ? json_object_set_new(annotations, key, json_string(value)) : 0;
 }
 
 static void annotate_number(json_t *annotations, const char *key, uint64_t value)
@@ -290,18 +259,19 @@ static void annotate_number(json_t *annotations, const char *key, uint64_t value
 		annotate(annotations, key, text);
 }
 
-static void annotate_list(json_t *annotations, const char *key, const struct opt_list *list)
+static int annotate_list(json_t *annotations, const char *key, const struct opt_list *list)
 {
 	_cleanup_strbuf_ struct strbuf text = {0};
 
 	for (size_t i = 0; i < list->n; i++)
 		strbuf_addf(&text, "%s%s", i ? " " : "", list->items[i]);
-	annotate(annotations, key, text.data);
+	return annotate(annotations, key, text.data);
 }
 
-static json_t *build_annotations(const struct run_options *o)
+static int add_annotations(json_t *root, const struct run_options *o)
 {
 	json_t *annotations = json_object();
+	int r = json_object_set_new(root, "annotations", annotations);
 
 	annotate_number(annotations, "sbx.memory", o->memory);
 	annotate_number(annotations, "sbx.cpus", o->cpus);
@@ -310,16 +280,16 @@ static json_t *build_annotations(const struct run_options *o)
 	annotate_number(annotations, "sbx.disk-rate", o->disk_rate);
 	annotate_number(annotations, "sbx.disk-ops", o->disk_ops);
 	annotate_number(annotations, "sbx.net-rate", o->net_rate);
-	annotate(annotations, "sbx.kernel", o->kernel);
-	annotate(annotations, "sbx.hypervisor", o->hypervisor);
-	annotate(annotations, "sbx.network", o->network);
-	annotate_list(annotations, "sbx.publish", &o->publish);
+	r |= annotate(annotations, "sbx.kernel", o->kernel);
+	r |= annotate(annotations, "sbx.hypervisor", o->hypervisor);
+	r |= annotate(annotations, "sbx.network", o->network);
+	r |= annotate_list(annotations, "sbx.publish", &o->publish);
 	annotate(annotations, "sbx.debug", o->debug ? "1" : NULL);
-	return annotations;
+	return r;
 }
 
 /* On the pod's network it has no namespace of its own; one of the host's is joined by path. */
-static void choose_network(json_t *linux_object, const char *network)
+static int choose_network(json_t *linux_object, const char *network)
 {
 	json_t *namespaces = json_object_get(linux_object, "namespaces"), *namespace = NULL;
 	size_t i;
@@ -328,32 +298,46 @@ static void choose_network(json_t *linux_object, const char *network)
 		if (strcmp(json_string_value(json_object_get(namespace, "type")), "network") == 0)
 			break;
 	if (network && strcmp(network, "user") == 0)
-		json_array_remove(namespaces, i);
-	else if (network && strncmp(network, "ns:", 3) == 0)
-		json_object_set_new(namespace, "path", json_string(network + 3));
+		return json_array_remove(namespaces, i);
+	if (network && strncmp(network, "ns:", 3) == 0)
+		return json_object_set_new(namespace, "path", json_string(network + 3));
+	return 0;
 }
 
-int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err *err)
+static int fill(const struct run_spec_input *input, json_t *root, struct err *err)
 {
 	const struct run_options *o = input->options;
-	json_t *root, *process, *linux_object;
+	json_t *process, *mounts, *linux_object;
 	int r = build_process(input, &process, err);
 
 	if (r < 0)
 		return r;
-	root = json_object();
 	json_object_set_new(root, "ociVersion", json_string("1.1.0"));
 	json_object_set_new(root, "root",
 			    json_pack("{s:s,s:b}", "path", "rootfs", "readonly", o->read_only));
 	json_object_set_new(root, "hostname", json_string(o->hostname ? o->hostname : input->id));
 	json_object_set_new(root, "process", process);
-	json_object_set_new(root, "mounts", build_mounts(o, input->cwd));
+	mounts = json_loads(mounts_json, 0, NULL);
+	json_object_set_new(root, "mounts", mounts);
 	linux_object = json_loads(linux_json, 0, NULL);
-	choose_network(linux_object, o->network);
+	json_object_set_new(root, "linux", linux_object);
+	if (choose_network(linux_object, o->network) < 0)
+		return err_set(err, EINVAL, "--network %.80s: not UTF-8", o->network);
 	if (input->seccomp)
 		json_object_set(linux_object, "seccomp", input->seccomp);
-	json_object_set_new(root, "linux", linux_object);
-	json_object_set_new(root, "annotations", build_annotations(o));
-	*ret = root;
-	return 0;
+	if (add_annotations(root, o) < 0)
+		return err_set(err, EINVAL, "the kernel's path or a port is not UTF-8");
+	return run_mount_add_all(o, input->cwd, mounts, err);
+}
+
+int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err *err)
+{
+	json_t *root = json_object();
+	int r = fill(input, root, err);
+
+	if (r < 0)
+		json_decref(root);
+	else
+		*ret = root;
+	return r;
 }

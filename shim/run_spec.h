@@ -21,8 +21,8 @@ struct run_spec_input {
 	const struct image *image;
 	const struct env_list *env; /* the image's, files' and options', merged */
 	uint32_t rows, columns;     /* of the terminal; 0: unknown */
-	const char *cwd;            /* what relative paths of the host are relative to */
-	json_t *seccomp;            /* linux.seccomp; NULL: none */
+	const char *cwd; /* what relative paths of the host are relative to; NULL: unknown */
+	json_t *seccomp; /* linux.seccomp; NULL: none */
 };
 
 /* -EINVAL: no command, or text that is not UTF-8, which JSON cannot hold. */
@@ -31,7 +31,7 @@ int run_spec_build(const struct run_spec_input *input, json_t **ret, struct err 
 /* Whether the options give the program this capability ("CAP_CHOWN"). data is a struct run_options. */
 bool run_spec_has_capability(const char *name, const void *data);
 
-/* process.user from "user[:group]"; numbers become ids, names are resolved in the guest. */
+/* process.user from "user[:group]"; two numbers become ids, all else is resolved in the guest. NULL: not UTF-8. */
 json_t *run_spec_user(const char *user);
 /* NULL where one of the strings is not UTF-8. */
 json_t *run_spec_strings(char *const *items, size_t n);

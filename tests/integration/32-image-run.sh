@@ -11,6 +11,8 @@ mkdir -p root/{bin,etc}
 cp "$(command -v busybox)" root/bin/busybox
 ln -s busybox root/bin/sh
 echo hello >root/etc/motd
+echo "app:x:7:8::/:/bin/sh" >root/etc/passwd
+echo "more:x:9:app" >root/etc/group
 {
 	umoci init --layout layout && umoci new --image layout:base &&
 		umoci insert --image layout:base --tag v1 root/bin /bin && umoci insert --image layout:v1 root/etc /etc &&
@@ -28,6 +30,11 @@ run --entrypoint /bin/sh oci:layout:v1 -c 'echo $GREETING $(/bin/busybox id -u) 
 check "variables and user are the image's" '[ $status = 0 ] && out_is "hi 5 6"'
 run --entrypoint /bin/sh -e GREETING=ho -u 7 -w / oci:layout:v1 -c 'echo $GREETING $(/bin/busybox id -u) $PWD'
 check "options win over the image" '[ $status = 0 ] && out_is "ho 7 /"'
+run --entrypoint /bin/sh -u 7 oci:layout:v1 -c '/bin/busybox id -G; exec /bin/busybox id -g'
+check "a number's groups are the image's, too" '[ $status = 0 ] && out_is "8 9
+8"'
+run --entrypoint /bin/sh -u 7:3 oci:layout:v1 -c '/bin/busybox id -G'
+check "but for one that is named" '[ $status = 0 ] && out_is 3'
 run dir:root /bin/busybox cat /etc/motd
 check "a directory runs" '[ $status = 0 ] && out_is hello'
 run oci:layout:v2

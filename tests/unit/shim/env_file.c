@@ -72,6 +72,20 @@ Test(env_file, refuses_nul_and_endless_files)
 	cr_assert_str_eq(err.msg, "more than 4096 lines");
 }
 
+Test(env_list, takes_ours_where_an_option_has_no_value)
+{
+	_cleanup_env_list_ struct env_list list = {0};
+
+	cr_assert_eq(setenv("SBX_TEST_OURS", "a=b", 1), 0);
+	cr_assert_eq(unsetenv("SBX_TEST_NONE"), 0);
+	cr_assert_eq(env_list_set_option(&list, "SBX_TEST_OURS"), 0);
+	cr_assert_eq(env_list_set_option(&list, "SBX_TEST_NONE"), 0);
+	cr_assert_eq(env_list_set_option(&list, "C="), 0);
+	cr_assert_eq(list.n, 2);
+	cr_assert_str_eq(list.items[0], "SBX_TEST_OURS=a=b");
+	cr_assert_str_eq(list.items[1], "C=");
+}
+
 Test(env_list, is_bounded)
 {
 	_cleanup_env_list_ struct env_list list = {0};

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/io.h"
+#include "common/strbuf.h"
 #include "shim/run_spec.h"
 #include "shim/spec_guest.h"
 
@@ -153,6 +154,64 @@ Test(run_spec, arguments_must_be_utf8)
 	cr_assert_eq(err.code, EINVAL);
 }
 
+/* What JSON cannot hold must not be left out: a mount, or who the program is. */
+Test(run_spec, options_must_be_utf8)
+{
+	static const char *const lines[] = {
+		"-u b\xf6 img",
+		"-w /\xff img",
+		"-v /a\xe9:/b img",
+		"-v /a:/b\xe9 img",
+		"--mount type=bind,source=/\xe9,target=/b img",
+		"--tmpfs /a\xe9 img",
+		"--tmpfs /a:size=1\xe9 img",
+		"--kernel /\xe9 img",
+		"--network ns:/\xe9 img",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct err err = ERR_INIT;
+
+		cr_assert_null(build(lines[i], false, &err), "%zu", i);
+		cr_assert_eq(err.code, EINVAL);
+		cr_assert(strstr(err.msg, "UTF-8"), "%s", err.msg);
+	}
+}
+
+static void check_mounts(const char *line, const char *want)
+{
+	struct err err = ERR_INIT;
+	json_t *config = build(line, false, &err), *mount;
+	_cleanup_strbuf_ struct strbuf got = {0};
+	size_t i;
+
+	cr_assert_not_null(config, "%s", err.msg);
+	json_array_foreach (json_object_get(config, "mounts"), i, mount)
+		if (i >= 7) /* docker's own */
+			strbuf_addf(&got, "%s ",
+				    json_string_value(json_object_get(mount, "destination")));
+	cr_assert_str_eq(got.data, want);
+	json_decref(config);
+}
+
+Test(run_spec, no_mount_hides_another)
+{
+	check_mounts("-v /s:/work/src --tmpfs /work img", "/work /work/src ");
+	check_mounts("-v /s:/x/y/z -v /s:/x -v /s:/x/y/ --tmpfs / img", "/ /x /x/y/ /x/y/z ");
+	check_mounts("-v /s:/b -v /s:/a --mount type=tmpfs,target=/b img", "/b /a /b ");
+}
+
+Test(run_spec, a_relative_source_needs_a_directory)
+{
+	struct err err = ERR_INIT;
+
+	/* It has none here. */
+	cr_assert_null(build("-v ./src:/src img", false, &err));
+	cr_assert_eq(err.code, ENOENT);
+	cr_assert_str_eq(err.msg, "--volume ./src:/src: the current directory has gone");
+	cr_assert_null(build("--mount type=bind,source=.,target=/src img", false, &err));
+}
+
 static void check_user(const char *user, const char *want)
 {
 	json_t *json = run_spec_user(user);
@@ -166,7 +225,8 @@ static void check_user(const char *user, const char *want)
 Test(run_spec, users)
 {
 	check_user("", "{\"uid\":0,\"gid\":0}");
-	check_user("12", "{\"uid\":12,\"gid\":0}");
+	check_user("12", "{\"uid\":0,\"gid\":0,\"username\":\"12\"}");
+	check_user("0", "{\"uid\":0,\"gid\":0,\"username\":\"0\"}");
 	check_user("12:34", "{\"uid\":12,\"gid\":34}");
 	check_user("me", "{\"uid\":0,\"gid\":0,\"username\":\"me\"}");
 	check_user("12:wheel", "{\"uid\":0,\"gid\":0,\"username\":\"12:wheel\"}");
