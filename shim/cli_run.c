@@ -22,6 +22,17 @@
 #include "shim/run_prepare.h"
 #include "task.pb-c.h"
 
+static struct session_options session_of(const struct run *run)
+{
+	return (struct session_options){
+		.id = run->id,
+		.exec_id = "",
+		.interactive = run->options.interactive,
+		.tty = run->options.tty,
+		.terminal = STDIN_FILENO,
+	};
+}
+
 static int create(struct run *run, struct cli_shim *shim, const struct session_streams *streams,
 		  struct err *err)
 {
@@ -58,7 +69,22 @@ static int start(struct run *run, struct cli_shim *shim, struct err *err)
 	return cli_task(shim, "Start", &request.base, NULL, 0, NULL, err);
 }
 
-static int run_detached(struct run *run, struct cli_shim *shim, struct err *err)
+/*
+ * A program that cannot be executed has ended, with 126 or 127, which is what Wait answers then: start_err is
+ * told here, and the status is the run's.
+ */
+static int refused(struct run *run, struct cli_shim *shim, struct err *start_err,
+		   uint32_t *ret_status)
+{
+	if (shim->lost || cli_task_wait(shim, run->id, 0, ret_status, NULL) < 0 ||
+	    (*ret_status != 126 && *ret_status != 127))
+		return -start_err->code;
+	cli_fail("run", start_err);
+	return 0;
+}
+
+static int run_detached(struct run *run, struct cli_shim *shim, uint32_t *ret_status,
+			struct err *err)
 {
 	_cleanup_free_ char *out = NULL, *error = NULL;
 	struct session_streams streams = {.in = ""};
@@ -70,11 +96,12 @@ static int run_detached(struct run *run, struct cli_shim *shim, struct err *err)
 	streams.out = out;
 	streams.err = error;
 	r = create(run, shim, &streams, err);
-	if (r == 0)
-		r = start(run, shim, err);
-	if (r == 0)
-		printf("%s\n", run->id);
-	return r;
+	if (r < 0)
+		return r;
+	if (start(run, shim, err) < 0)
+		return refused(run, shim, err, ret_status);
+	printf("%s\n", run->id);
+	return 0;
 }
 
 /*
@@ -85,13 +112,7 @@ static int attend(struct run *run, struct cli_shim *shim, uint32_t *ret_status,
 		  struct err *start_err, struct err *err)
 {
 	_cleanup_(session_destroy_p) struct session *session = NULL;
-	const struct session_options options = {
-		.id = run->id,
-		.exec_id = "",
-		.interactive = run->options.interactive,
-		.tty = run->options.tty,
-		.terminal = STDIN_FILENO,
-	};
+	const struct session_options options = session_of(run);
 	struct session_streams streams;
 	int r = session_create(shim, &options, &session, &streams, err);
 
@@ -128,9 +149,12 @@ static int run_foreground(struct run *run, struct cli_shim *shim, uint64_t begin
 static int run(struct run *run, uint64_t begin_ns, struct err *err)
 {
 	_cleanup_cli_shim_ struct cli_shim shim = {0};
+	const struct session_options options = session_of(run);
 	uint32_t status = 0;
-	int r = run_prepare(run, err);
+	int r = session_check(&options, err);
 
+	if (r == 0)
+		r = run_prepare(run, err);
 	if (r < 0)
 		return r;
 	r = cli_spawn_shim(run->pod, run->options.debug, &shim, err);
@@ -140,10 +164,10 @@ static int run(struct run *run, uint64_t begin_ns, struct err *err)
 		pod_dir_remove(run->pod, NULL);
 	if (r < 0)
 		return r;
-	r = run->options.detach ? run_detached(run, &shim, err)
+	r = run->options.detach ? run_detached(run, &shim, &status, err)
 				: run_foreground(run, &shim, begin_ns, &status, err);
 	/* Whatever came of it: when we return, nothing runs that nobody asked to. */
-	if (!shim.lost && !(r == 0 && run->options.detach))
+	if (!shim.lost && !(r == 0 && status == 0 && run->options.detach))
 		cli_task_shut_down(&shim, run->id, NULL);
 	else if (r < 0)
 		err_set(err, EPIPE,

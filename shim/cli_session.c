@@ -259,14 +259,21 @@ static int make_streams(struct session *session, const struct session_options *o
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+int session_check(const struct session_options *options, struct err *err)
+{
+	if (options->tty && options->interactive && !isatty(options->terminal))
+		return err_set(err, ENOTTY, "-t: standard input is not a terminal; leave -t out");
+	return 0;
+}
+
 int session_create(struct cli_shim *shim, const struct session_options *options,
 		   struct session **ret, struct session_streams *ret_streams, struct err *err)
 {
 	_cleanup_(session_destroy_p) struct session *session = NULL;
-	int r;
+	int r = session_check(options, err);
 
-	if (options->tty && options->interactive && !isatty(options->terminal))
-		return err_set(err, ENOTTY, "-t: standard input is not a terminal; leave -t out");
+	if (r < 0)
+		return r;
 	session = calloc(1, sizeof(*session));
 	if (!session)
 		return err_set(err, ENOMEM, "out of memory");

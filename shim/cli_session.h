@@ -34,6 +34,8 @@ struct session_options {
 /* For who holds signals: from here on, and still when the session has ended, as there is something to undo. */
 void session_hold_signals(void);
 
+/* Whether it can be had: -ENOTTY where a terminal is wanted and there is none. */
+int session_check(const struct session_options *options, struct err *err);
 /*
  * Makes the streams' far ends; the terminal turns raw. Until session_started() a signal ends this
  * process, and with it what was not started yet; or it is held.

@@ -11,6 +11,11 @@ run -- nonexistent
 check "run: 127 where there is no such program" '[ $status = 127 ] && err_has "sbx: run: " && err_has nonexistent'
 run -- /etc/passwd
 check "run: 126 where it cannot be executed" '[ $status = 126 ] && err_has "sbx: run: "'
+for program in nonexistent:127 /etc/passwd:126; do
+	"$sbx" run -d --rm "${driver[@]}" -- "${program%:*}" >"$work/out" 2>"$work/err"
+	status=$?
+	check "run -d: ${program#*:}, too" '[ $status = ${program#*:} ] && err_has "sbx: run: " && [ ! -s "$work/out" ] && ! leftovers'
+done
 run -w /some/where -- pwd
 check "run: a missing working directory is made" '[ $status = 0 ] && out_is /some/where'
 
@@ -85,6 +90,12 @@ x
 /etc
 5
 6"'
+W=y "$sbx" exec -e W -e NOT_THERE codes sh -c 'echo $W; env | grep -c NOT_THERE' >"$work/out" 2>"$work/err"
+check "exec: a variable of ours" 'out_is "y
+0"'
+"$sbx" exec -e =x codes true >"$work/out" 2>"$work/err"
+status=$?
+check "exec: one without a name" '[ $status = 125 ] && err_has "no name"'
 "$sbx" exec codes sh -c 'echo $$; ps | wc -l' >"$work/out"
 check "exec is in the sandbox's own pid namespace" '[ "$(head -n 1 "$work/out")" -lt 1000 ]'
 "$sbx" kill -s KILL codes >/dev/null

@@ -61,14 +61,16 @@ check "and the terminal is as it was" 'diff <(tail -n +2 "$work/before") <(tail 
 "$sbx" run -d --name bg "${driver[@]}" -- sleep 1000 >/dev/null
 keys "clear; $sbx exec -it bg sh" Enter
 check "exec -it" 'wait_for "/ #"'
-keys 'stty size; exit' Enter
+keys 'stty size; echo $TERM; exit' Enter
 check "has the size, too" 'wait_for "20 80"'
+check "and a TERM" 'wait_for xterm'
 tm kill-server
 "$sbx" rm -f bg >/dev/null
 
-echo x | timeout -k 5 60 "$sbx" run --rm "${driver[@]}" -it -- true >"$work/out" 2>"$work/err"
+echo x | timeout -k 5 60 "$sbx" run "${driver[@]}" -it --name without -- true >"$work/out" 2>"$work/err"
 status=$?
 check "-it without a terminal is refused" '[ $status = 125 ] && err_has "not a terminal"'
+check "and takes no name" '! "$sbx" rm without >/dev/null 2>&1'
 run -t -- tty
 check "-t alone gives the program a terminal" '[ $status = 0 ] && out_has /dev/pts/0'
 run -t -- sh -c 'exec 0<&- 1>&- 2>&-; sleep 1; exec >/dev/tty; echo back; exit 7'
