@@ -14,6 +14,7 @@
 
 #include "common/loop.h"
 #include "common/rpc_internal.h"
+#include "common/utf8.h"
 #include "common/version.h"
 #include "ttrpc.pb-c.h"
 
@@ -78,9 +79,13 @@ void rpc_server_refuse(struct rpc_conn *conn, uint32_t stream, enum grpc_code co
 {
 	Ttrpc__Status status = TTRPC__STATUS__INIT;
 	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
+	struct err clean = ERR_INIT;
 
+	/* Go's clients refuse the whole answer otherwise, and its code with it. */
+	err_set(&clean, EIO, "%s", text);
+	utf8_clean(clean.msg);
 	status.code = (int32_t)code;
-	status.message = (char *)text;
+	status.message = clean.msg;
 	response.status = &status;
 	respond(conn, stream, &response);
 }
