@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Theory of Operation: a connection is a caller until its eight bytes are complete. The guest decides
- * how many callers there are and how slowly they talk, so their number and their time are bounded;
+ * how many callers there are and how slowly they talk, so their number and their time are bounded: the
+ * oldest makes room, as the agent says its id at once, whatever a container does that may dial, too;
  * an id that nobody waits for closes the connection. An id is good once: a container that guessed
  * another's would have to guess 64 random bits before the agent dials.
  */
@@ -141,12 +142,12 @@ static void on_listener(struct source *source, uint32_t events, void *data)
 
 		if (fd < 0)
 			return;
-		if (hub->n_callers < MAX_CALLERS) {
-			caller_create(hub, fd);
-			continue;
+		if (hub->n_callers == MAX_CALLERS) {
+			log_limited(&hub->limit, LOG_WARN,
+				    "too many stream connections without an id");
+			caller_free(list_entry(hub->callers.next, struct caller, link));
 		}
-		log_limited(&hub->limit, LOG_WARN, "too many stream connections without an id");
-		close(fd);
+		caller_create(hub, fd);
 	}
 }
 
