@@ -79,7 +79,8 @@ static int pack_v1(const Agent__StatsResponse *s, Google__Any *ret)
 	Metrics1__MemoryEntry swap = METRICS1__MEMORY_ENTRY__INIT;
 
 	pids.current = s->pids;
-	pids.limit = s->pids_limit;
+	/* None, in v1. */
+	pids.limit = s->pids_limit == UINT64_MAX ? 0 : s->pids_limit;
 	usage.total = s->cpu_usage_usec * 1000;
 	usage.user = s->cpu_user_usec * 1000;
 	usage.kernel = s->cpu_system_usec * 1000;
@@ -88,17 +89,19 @@ static int pack_v1(const Agent__StatsResponse *s, Google__Any *ret)
 	throttle.throttled_time = s->throttled_usec * 1000;
 	cpu.usage = &usage;
 	cpu.throttling = &throttle;
-	memory.cache = s->memory_file;
-	memory.rss = s->memory_anon;
-	memory.pg_fault = s->pgfault;
-	memory.pg_maj_fault = s->pgmajfault;
+	/* CRI reads the totals, which are of all groups below: there is none. */
+	memory.cache = memory.total_cache = s->memory_file;
+	memory.rss = memory.total_rss = s->memory_anon;
+	memory.pg_fault = memory.total_pg_fault = s->pgfault;
+	memory.pg_maj_fault = memory.total_pg_maj_fault = s->pgmajfault;
 	memory.inactive_file = memory.total_inactive_file = s->inactive_file;
 	memory.active_file = memory.total_active_file = s->active_file;
 	used.usage = s->memory_usage;
 	used.limit = s->memory_limit;
 	/* v1 counts memory and swap together. */
 	swap.usage = s->memory_usage + s->swap_usage;
-	swap.limit = s->swap_limit;
+	swap.limit = s->swap_limit > UINT64_MAX - s->memory_limit ? UINT64_MAX
+								  : s->memory_limit + s->swap_limit;
 	memory.usage = &used;
 	memory.swap = &swap;
 	metrics.pids = &pids;
