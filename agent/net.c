@@ -87,7 +87,11 @@ static bool is_prefix(uint32_t prefix, uint8_t family)
 static int to_address(const Agent__NetAddress *from, int index, struct net_address *ret)
 {
 	*ret = (struct net_address){
-		.index = index, .prefix = (uint8_t)from->prefix, .scope = (uint8_t)from->scope};
+		.index = index,
+		.prefix = (uint8_t)from->prefix,
+		.scope = (uint8_t)from->scope,
+		.no_prefix_route = from->no_prefix_route,
+	};
 	if (to_ip(&from->address, &ret->ip) < 0 || !ret->ip.family ||
 	    !is_prefix(from->prefix, ret->ip.family) || from->scope > UINT8_MAX)
 		return -EINVAL;
@@ -116,6 +120,10 @@ static int to_route(const Agent__NetRoute *from, int index, struct net_route *re
 	    (ret->source.family && ret->source.family != family))
 		return -EINVAL;
 	ret->to.family = family;
+	if (from->n_metrics > NET_METRICS)
+		return -EINVAL;
+	for (size_t i = 0; i < from->n_metrics; i++)
+		ret->metrics[i] = from->metrics[i];
 	return 0;
 }
 

@@ -82,7 +82,23 @@ void net_encode_address(struct nl_msg *msg, const struct net_address *address)
 	put_ip(msg, IFA_LOCAL, &address->ip);
 	put_ip(msg, IFA_ADDRESS, &address->ip);
 	/* Whoever gave it out has seen to it that nobody else has it. */
-	nl_put_u32(msg, IFA_FLAGS, IFA_F_PERMANENT | IFA_F_NODAD);
+	nl_put_u32(msg, IFA_FLAGS,
+		   IFA_F_PERMANENT | IFA_F_NODAD |
+			   (address->no_prefix_route ? IFA_F_NOPREFIXROUTE : 0));
+}
+
+static void put_metrics(struct nl_msg *msg, const uint32_t metrics[NET_METRICS])
+{
+	size_t nest = 0;
+
+	for (uint16_t i = 0; i < NET_METRICS; i++) {
+		if (metrics[i] && !nest)
+			nest = nl_nest(msg, RTA_METRICS);
+		if (metrics[i])
+			nl_put_u32(msg, i + 1, metrics[i]);
+	}
+	if (nest)
+		nl_nest_end(msg, nest);
 }
 
 void net_encode_route(struct nl_msg *msg, const struct net_route *route)
@@ -106,6 +122,7 @@ void net_encode_route(struct nl_msg *msg, const struct net_route *route)
 		nl_put_u32(msg, RTA_OIF, (uint32_t)route->index);
 	if (route->metric)
 		nl_put_u32(msg, RTA_PRIORITY, route->metric);
+	put_metrics(msg, route->metrics);
 }
 
 void net_encode_neighbour(struct nl_msg *msg, const struct net_neighbour *neighbour)
@@ -253,6 +270,24 @@ int net_decode_address(const struct nl_message *message, struct net_address *ret
 	return r < 0 ? r : 1;
 }
 
+/* Numbers all but one, which names a congestion control that the guest may not have. */
+static int get_metrics(const struct nl_attr *attr, struct net_route *route)
+{
+	struct bytes in = attr->value;
+	struct nl_attr metric;
+	int r;
+
+	while ((r = nl_next_attr(&in, &metric)) > 0) {
+		if (metric.type == RTAX_CC_ALGO || metric.type < 1 || metric.type > NET_METRICS)
+			route->beyond = true;
+		else
+			r = nl_get_u32(&metric, &route->metrics[metric.type - 1]);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
 static int route_attr(const struct nl_attr *attr, struct net_route *route)
 {
 	uint32_t value = 0;
@@ -273,6 +308,8 @@ static int route_attr(const struct nl_attr *attr, struct net_route *route)
 		return nl_get_u32(attr, &route->metric);
 	case RTA_TABLE:
 		return nl_get_u32(attr, &route->table);
+	case RTA_METRICS:
+		return get_metrics(attr, route);
 	case RTA_MULTIPATH:
 	case RTA_VIA:
 	case RTA_ENCAP:

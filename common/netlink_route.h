@@ -40,7 +40,10 @@ struct net_address {
 	int index; /* of the link */
 	struct net_ip ip;
 	uint8_t prefix, scope;
+	bool no_prefix_route; /* the kernel makes none of it (IFA_F_NOPREFIXROUTE) */
 };
+
+#define NET_METRICS 17 /* RTAX_FASTOPEN_NO_COOKIE */
 
 struct net_route {
 	int index; /* of the link; 0: none */
@@ -48,6 +51,7 @@ struct net_route {
 	struct net_ip to; /* its family is the route's, also with prefix 0 */
 	uint8_t prefix, scope, type, protocol;
 	uint32_t table, metric;
+	uint32_t metrics[NET_METRICS]; /* RTAX_MTU ..., each one before its number; 0: none */
 	bool onlink;
 	bool beyond; /* it says what this struct cannot, as several next hops */
 };

@@ -57,6 +57,8 @@ int net_facts_address(struct net_facts *facts, const struct nl_message *message,
 		return r < 0 ? r : 0;
 	if (facts->n_addresses == NET_MAX_ADDRESSES)
 		return err_set(err, E2BIG, "network: more than %d addresses", NET_MAX_ADDRESSES);
+	/* Until its route is seen. An address alone has none. */
+	address.no_prefix_route = address.prefix < 8 * net_ip_size(address.ip.family);
 	facts->addresses[facts->n_addresses++] = address;
 	return 1;
 }
@@ -72,17 +74,45 @@ static bool is_wanted(const struct net_facts *facts, const struct net_route *rou
 	       route->type == RTN_PROHIBIT;
 }
 
+/* Whether to is the network that address is in. */
+static bool is_network_of(const struct net_address *address, const struct net_route *route)
+{
+	unsigned whole = route->prefix / 8, rest = route->prefix % 8;
+	const uint8_t *a = address->ip.bytes, *b = route->to.bytes;
+
+	if (address->ip.family != route->to.family || address->prefix != route->prefix ||
+	    memcmp(a, b, whole) != 0)
+		return false;
+	return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
+}
+
+/*
+ * The kernel makes a route of each address, and so does the guest's. Who has deleted it here, as CNI's ptp, where
+ * all of the network is behind a gateway, does not want it there.
+ */
+static void mark_connected(struct net_facts *facts, const struct net_route *route)
+{
+	if (route->table != RT_TABLE_MAIN || route->protocol != RTPROT_KERNEL ||
+	    route->type != RTN_UNICAST || route->index != facts->link.index)
+		return;
+	for (size_t i = 0; i < facts->n_addresses; i++)
+		if (is_network_of(&facts->addresses[i], route))
+			facts->addresses[i].no_prefix_route = false;
+}
+
 int net_facts_route(struct net_facts *facts, const struct nl_message *message, struct err *err)
 {
 	struct net_route route;
 	int r = net_decode_route(message, &route);
 
+	if (r > 0)
+		mark_connected(facts, &route);
 	if (r <= 0 || !is_wanted(facts, &route))
 		return r < 0 ? r : 0;
 	if (route.beyond)
 		return err_set(err, EINVAL,
-			       "network: a route with several next hops, a source prefix or an "
-			       "encapsulation: not supported");
+			       "network: a route with several next hops, a source prefix, an "
+			       "encapsulation or a congestion control: not supported");
 	if (facts->n_routes == NET_MAX_ROUTES)
 		return err_set(err, E2BIG, "network: more than %d routes", NET_MAX_ROUTES);
 	/* An IPv6 route without an interface of its own shows lo's. */
@@ -148,6 +178,7 @@ static void add_interface(struct packing *p, const struct net_facts *facts, unsi
 		p->addresses[i].address = ip_field(&facts->addresses[i].ip);
 		p->addresses[i].prefix = facts->addresses[i].prefix;
 		p->addresses[i].scope = facts->addresses[i].scope;
+		p->addresses[i].no_prefix_route = facts->addresses[i].no_prefix_route;
 	}
 	p->request.interfaces = p->interface_list;
 	p->request.n_interfaces = 1;
@@ -168,6 +199,10 @@ static void add_route(Agent__NetRoute *to, const struct net_route *from, unsigne
 	to->metric = from->metric;
 	to->onlink = from->onlink;
 	to->device = from->index != 0;
+	to->metrics = (uint32_t *)(uintptr_t)from->metrics;
+	for (size_t i = 0; i < NET_METRICS; i++)
+		if (from->metrics[i])
+			to->n_metrics = i + 1;
 	to->slot = slot;
 }
 

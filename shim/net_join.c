@@ -113,7 +113,6 @@ static int open_queue(const char name[IFNAMSIZ], unsigned queues, struct ifreq *
 static int make_tap(struct joining *j)
 {
 	char name[IFNAMSIZ] = NET_TAP_NAME "%d";
-	struct net_link_change change = {.mtu = j->facts.link.mtu, .no_local = true};
 	struct nl_msg msg;
 	struct ifreq ifr;
 	int r;
@@ -128,9 +127,14 @@ static int make_tap(struct joining *j)
 	if (ioctl(j->netlink, SIOCGIFINDEX, &ifr) < 0)
 		return err_set_errno(j->err, errno, "network: the tap");
 	j->tap_index = ifr.ifr_ifindex;
-	/* Quiet first, so that it says nothing when it comes up. */
-	net_encode_link(&msg, j->tap_index, &change);
+	net_encode_link(&msg, j->tap_index, &(struct net_link_change){.mtu = j->facts.link.mtu});
 	r = nl_request(j->netlink, &msg);
+	/* Quiet, before it comes up; without IPv6 on the host, or with an MTU too small for that, it is. */
+	net_encode_link(&msg, j->tap_index, &(struct net_link_change){.no_local = true});
+	if (r >= 0)
+		r = nl_request(j->netlink, &msg);
+	if (r == -EAFNOSUPPORT)
+		r = 0;
 	net_encode_link(&msg, j->tap_index, &(struct net_link_change){.up = true});
 	if (r >= 0)
 		r = nl_request(j->netlink, &msg);

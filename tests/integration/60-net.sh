@@ -90,6 +90,25 @@ ip -n a route del 10.77.0.0/16 && ip -n a route del unreachable 10.78.0.0/16
 in_pod a -- sh -c 'ping -c 2 -W 5 10.9.0.1 && ping -6 -c 2 -W 5 fd09::1 && ping -c 2 -W 5 -s 1472 10.9.0.1'
 check "the guest reaches the host, by IPv4 and IPv6" '[ $status = 0 ]'
 
+# As CNI's ptp leaves it, where all others are behind the gateway; and a route of Cilium's.
+ip -n a route change default via 10.9.0.1 mtu 1400 advmss 1360
+ip -n a -6 route del fd09::/64 dev eth0
+ip -n a -6 route add fd09::1 dev eth0 && ip -n a -6 route add fd09::/64 via fd09::1
+in_pod a -- sh -c 'cat /proc/net/route; ip -6 route; ping -6 -c 1 -W 5 fd09::1'
+check "a network behind the gateway is behind it in the guest" \
+	'[ $status = 0 ] && out_has "fd09::/64 via fd09::1 dev eth0" && ! out_has "fd09::/64 dev eth0"'
+check "a route has its own largest segment" 'grep -q "^eth0.00000000.*[[:space:]]1400[[:space:]]" "$work/out"'
+ip -n a -6 route del fd09::/64 via fd09::1 && ip -n a -6 route del fd09::1 dev eth0
+ip -n a -6 route add fd09::/64 dev eth0 proto kernel metric 256
+ip -n a route change default via 10.9.0.1
+# The kernel has no IPv6 on it.
+pod small 9 1500
+ip -n small link set eth0 mtu 1000
+in_pod small -- sh -c 'ip addr show eth0; ping -c 1 -W 5 10.9.0.1'
+check "an MTU that is too small for IPv6" '[ $status = 0 ] && out_has "mtu 1000"'
+check "and nothing of that is left" 'clean small && ! leftovers'
+ip netns del small
+
 listener() { # ADDRESS PORT
 	case $1 in
 	*:*) echo "TCP6-LISTEN:$2,bind=[$1],reuseaddr" ;;

@@ -83,6 +83,51 @@ Test(netlink, a_default_route)
 			   "08000500 0a090001 08000400 02000000");
 }
 
+Test(netlink, an_address_without_its_networks_route)
+{
+	const struct net_address address = {
+		.index = 3, .prefix = 24, .no_prefix_route = true, .ip = {AF_INET, {10, 9, 0, 2}}};
+	struct nl_msg msg;
+
+	net_encode_address(&msg, &address);
+	expect_bytes(&msg, "30000000 1400 0105 00000000 00000000 02180000 03000000 08000200 "
+			   "0a090002 08000100 0a090002 08000800 82020000");
+}
+
+Test(netlink, a_routes_metrics)
+{
+	const struct net_route route = {
+		.index = 2,
+		.to.family = AF_INET,
+		.metrics = {[RTAX_LOCK - 1] = 4, [RTAX_MTU - 1] = 1400},
+		.type = RTN_UNICAST,
+	};
+	struct net_route got;
+	struct nl_message message;
+	struct bytes in;
+	struct nl_msg msg;
+
+	net_encode_route(&msg, &route);
+	expect_bytes(&msg, "38000000 1800 0105 00000000 00000000 02000000 fe040001 00000000 "
+			   "08000400 02000000 14000880 08000100 04000000 08000200 78050000");
+	in = bytes_of(msg.buf, msg.len);
+	cr_assert_eq(nl_next(&in, &message), 1);
+	cr_assert_eq(net_decode_route(&message, &got), 1);
+	cr_expect_eq(memcmp(got.metrics, route.metrics, sizeof(got.metrics)), 0);
+	cr_expect_not(got.beyond);
+}
+
+Test(netlink, a_congestion_control_is_beyond)
+{
+	struct nl_message message =
+		message_of("30000000 1800 0000 00000000 00000000 02180000 fe000001 00000000 "
+			   "14000880 0a001000 7265 6e6f 0000 0000 0400 0000");
+	struct net_route route;
+
+	cr_assert_eq(net_decode_route(&message, &route), 1);
+	cr_expect(route.beyond);
+}
+
 Test(netlink, a_link_changes)
 {
 	const uint8_t mac[] = {2, 0x73, 0x62, 0x78, 0, 1};

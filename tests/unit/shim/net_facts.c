@@ -108,6 +108,41 @@ Test(net_facts, only_what_is_the_interfaces_own)
 	cr_expect_eq(facts.routes[1].index, 0);
 }
 
+/* What the kernel says of an address's own network, or does not. */
+static int add_connected(uint8_t third, uint8_t prefix, int index)
+{
+	const struct rtmsg fixed = {
+		.rtm_family = AF_INET,
+		.rtm_dst_len = prefix,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = RTPROT_KERNEL,
+		.rtm_scope = RT_SCOPE_LINK,
+		.rtm_type = RTN_UNICAST,
+	};
+	struct nl_message message;
+	struct nl_msg msg;
+
+	nl_begin(&msg, RTM_NEWROUTE, 0, &fixed, sizeof(fixed));
+	nl_put(&msg, RTA_DST, (uint8_t[]){10, 9, third, 0}, 4);
+	nl_put_u32(&msg, RTA_OIF, (uint32_t)index);
+	message = view(&msg);
+	return net_facts_route(&facts, &message, &err);
+}
+
+Test(net_facts, a_network_without_its_route)
+{
+	add_link("eth0", 4, ARPHRD_ETHER, IFF_UP, 1500);
+	add_address(4, 2);
+	cr_expect(facts.addresses[0].no_prefix_route);
+	cr_expect_eq(add_connected(1, 24, 4), 0);
+	cr_expect_eq(add_connected(0, 23, 4), 0);
+	cr_expect_eq(add_connected(0, 24, 5), 0);
+	cr_expect(facts.addresses[0].no_prefix_route);
+	cr_expect_eq(add_connected(0, 24, 4), 0);
+	cr_expect_not(facts.addresses[0].no_prefix_route);
+	cr_expect_eq(facts.n_routes, 0);
+}
+
 Test(net_facts, there_is_an_end_to_everything)
 {
 	const struct net_route route = {.to.family = AF_INET, .index = 4, .type = RTN_UNICAST};
@@ -131,6 +166,7 @@ Test(net_facts, packed_and_read_again)
 		.index = 4,
 		.gateway = {AF_INET, {10, 9, 0, 1}},
 		.metric = 7,
+		.metrics = {[RTAX_MTU - 1] = 1400, [RTAX_ADVMSS - 1] = 1360},
 		.type = RTN_UNICAST,
 	};
 	Agent__UpdateNetworkRequest *got;
@@ -157,5 +193,8 @@ Test(net_facts, packed_and_read_again)
 	cr_expect_eq(got->routes[0]->metric, 7);
 	cr_expect(got->routes[0]->device);
 	cr_expect_eq(got->routes[0]->source.len, 0);
+	cr_assert_eq(got->routes[0]->n_metrics, RTAX_ADVMSS);
+	cr_expect_eq(got->routes[0]->metrics[RTAX_MTU - 1], 1400);
+	cr_expect_eq(got->routes[0]->metrics[RTAX_ADVMSS - 1], 1360);
 	protobuf_c_message_free_unpacked(&got->base, NULL);
 }
