@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of Operation: the last steps before exec, in the order that rights allow: limits and
+ * Theory of Operation: the last steps before exec. No descriptor of the agent's is open any more but the
+ * one that failures are told by. Then, in the order that rights allow: limits and
  * working directory as root, then the bounding set (needs CAP_SETPCAP), groups and ids, then the
  * remaining capability sets, no_new_privs last, as nothing may be gained after it. The program is
  * looked up as the user, inside the container, as the user's own shell would.
@@ -140,7 +141,7 @@ static int set_stdio(const struct child_args *args, int root_fd, int tty_fd, uin
 
 		if (fd < 0) {
 			if (null < 0)
-				null = open_null(root_fd);
+				null = args->plan ? open_null(root_fd) : args->null_fd;
 			if (null < 0)
 				return err_set_errno(err, -null, "the container's /dev/null");
 			fd = null;
@@ -294,6 +295,11 @@ void child_become(const struct child_args *args, int root_fd, int tty_fd)
 	if (user_lookup(process, root_fd, &becoming.user, &err) < 0 ||
 	    set_stdio(args, root_fd, tty_fd, becoming.user.uid, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_NOT_RUNNABLE);
+	/*
+	 * Not by their flag alone: execve(2) looks the program up before it heeds that, and a name of the container's
+	 * may lead through /proc/self/fd to a directory of the agent's.
+	 */
+	child_close_all_but((int[]){args->report_fd}, 1);
 	snprintf(home, sizeof(home), "HOME=%s", becoming.user.home);
 	if (!process->has_home)
 		set_home(process, home);

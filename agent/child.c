@@ -60,8 +60,7 @@ static int compare_fds(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-/* Closes everything from 3 on but the n descriptors in keep, which is sorted in place. */
-static void close_all_but(int *keep, size_t n)
+void child_close_all_but(int *keep, size_t n)
 {
 	unsigned int from = 3;
 
@@ -113,6 +112,14 @@ void child_announce(const struct child_args *args, pid_t pid, int pidfd, int syn
 		kill(pid, SIGKILL);
 }
 
+int child_become_root(const struct child_args *args, struct err *err)
+{
+	uid_t uid = args->root_uid < 0 ? args->process->uid : 0;
+	gid_t gid = args->root_gid < 0 ? args->process->gid : 0;
+
+	return user_become(uid, gid, NULL, 0, err);
+}
+
 static int map_ids(pid_t pid, const struct plan *plan, struct err *err)
 {
 	return plan->namespaces & CLONE_NEWUSER ? idmap_write(pid, &plan->idmaps, err) : 0;
@@ -138,8 +145,7 @@ static int build(const struct child_args *args, int rootfs_fd, int *ret_root, in
 	_cleanup_close_ int root = -1, tty = -1;
 	int r;
 
-	/* Before, it is nobody in its user namespace and may mount nothing. */
-	if ((plan->namespaces & CLONE_NEWUSER) && (r = user_become(0, 0, NULL, 0, err)) < 0)
+	if ((plan->namespaces & CLONE_NEWUSER) && (r = child_become_root(args, err)) < 0)
 		return r;
 	/* Only now: a cgroup namespace's root is where its creator is, and clone3() enters late. */
 	if (unshare(CLONE_NEWCGROUP) < 0)
@@ -334,7 +340,7 @@ pid_t child_spawn(const struct child_args *args, int *ret_pidfd)
 		return pid;
 	for (size_t i = 0; i < args->joins.n; i++)
 		keep[n_keep++] = args->joins.of[i].pidfd;
-	close_all_but(keep, n_keep);
+	child_close_all_but(keep, n_keep);
 	reset_signals();
 	reset_limits(args->process);
 	give_streams(args);

@@ -27,13 +27,14 @@ struct child_args {
 	int init_pidfd;
 	uint64_t namespaces;     /* CLONE_NEW* to join */
 	const Agent__Copy *copy; /* to make (copy.h); NULL: a program runs */
+	int null_fd;             /* its /dev/null, which is nobody else's (join.c) */
 	/* Both: */
 	const struct process_plan *process;
 	const struct seccomp *seccomp;
 	int personality; /* tune.h */
 	int cgroup_fd;
 	int report_fd;    /* the child's end */
-	int stdio[3];     /* -1: the container's /dev/null; unused with a terminal */
+	int stdio[3];     /* -1: a /dev/null; unused with a terminal */
 	bool clear_onlcr; /* of the terminal */
 	int64_t root_uid,
 		root_gid; /* the container's root, as the agent sees it; -1: it has none */
@@ -49,6 +50,13 @@ pid_t child_spawn(const struct child_args *args, int *ret_pidfd);
 pid_t child_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 /* Sends pid and pidfd to the agent, then lets the child go on, or ends it. */
 void child_announce(const struct child_args *args, pid_t pid, int pidfd, int sync_fd);
+/* Closes everything from 3 on but the n descriptors in keep, which is sorted in place. */
+void child_close_all_but(int *keep, size_t n);
+/*
+ * In a user namespace whose ids are mapped: its root, without whom it is nobody there and may mount nothing. Of one
+ * that has no root, the process's user, who has a new namespace's capabilities as well.
+ */
+int child_become_root(const struct child_args *args, struct err *err);
 /* A helper that joins instead of building (join.c). */
 void child_join(const struct child_args *args) __attribute__((noreturn));
 /* From READY to exec: waits, becomes the user, runs the program (become.c). tty: the slave or -1. */

@@ -11,13 +11,15 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/child.h"
 #include "agent/copy.h"
 #include "agent/report.h"
-#include "agent/user.h"
 #include "common/cleanup.h"
 
 static void __attribute__((noreturn)) run_joined(const struct child_args *args, int sync_fd)
@@ -54,16 +56,46 @@ static int join_namespaces(const struct child_args *args, struct err *err)
 	if (setns(args->init_pidfd, (int)namespaces) < 0)
 		return err_set_errno(err, errno == ESRCH ? ENOENT : errno,
 				     "joining the container's namespaces");
-	return namespaces & CLONE_NEWUSER ? user_become(0, 0, NULL, 0, err) : 0;
+	return namespaces & CLONE_NEWUSER ? child_become_root(args, err) : 0;
 }
 
-void child_join(const struct child_args *args)
+/*
+ * For a stream that nobody has. Not the container's own, which its programs may have broken, and no process could
+ * be run in it any more, not even one that looks after it; nor the agent's, whose mode they could change.
+ */
+static int make_null(struct err *err)
 {
+	char path[40];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/null-%d", getpid());
+	if (mknod(path, S_IFCHR | 0666, makedev(1, 3)) < 0)
+		return err_set_errno(err, errno, "a null device");
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		err_set_errno(err, errno, "a null device");
+	else
+		fchmod(fd, 0666);
+	unlink(path);
+	return fd;
+}
+
+static bool wants_null(const struct child_args *args)
+{
+	return !args->process->terminal &&
+	       (args->stdio[0] < 0 || args->stdio[1] < 0 || args->stdio[2] < 0);
+}
+
+void child_join(const struct child_args *of)
+{
+	struct child_args own = *of;
+	const struct child_args *args = &own;
 	struct err err = ERR_INIT;
 	int pidfd = -1, sync[2];
 	pid_t pid;
 
-	if (join_namespaces(args, &err) < 0)
+	own.null_fd = wants_null(args) ? make_null(&err) : -1;
+	if (err.code || join_namespaces(args, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
 		err_set_errno(&err, errno, "socket pair");

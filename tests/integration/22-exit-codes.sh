@@ -96,6 +96,9 @@ check "exec: a variable of ours" 'out_is "y
 "$sbx" exec -e =x codes true >"$work/out" 2>"$work/err"
 status=$?
 check "exec: one without a name" '[ $status = 125 ] && err_has "no name"'
+"$sbx" exec codes sh -c 'chmod 0 /proc/self/fd/0; rm /dev/null && echo x >/dev/null' >"$work/out" 2>&1
+"$sbx" exec codes sh -c 'cat; echo still' >"$work/out" 2>"$work/err"
+check "exec: also where the sandbox has broken its /dev/null" 'out_is still'
 "$sbx" exec codes sh -c 'echo $$; ps | wc -l' >"$work/out"
 check "exec is in the sandbox's own pid namespace" '[ "$(head -n 1 "$work/out")" -lt 1000 ]'
 "$sbx" kill -s KILL codes >/dev/null

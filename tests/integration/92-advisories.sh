@@ -234,6 +234,19 @@ for n in 3 4 5 7 8 10; do
 	[ $? = 0 ] && ! { grep -qx / "$work/out" && grep -qx ready "$work/out"; } && out+="$dir "
 done
 check "CVE-2024-21626: no descriptor is a way out of an exec${out:+: $out}" '[ -z "$out" ]'
+# The program, or who interprets it: the kernel looks for it while whatever closes on exec is open. The agent's own
+# /proc has the agent, who says who it is.
+inside 'for n in $(seq 3 32); do echo "#!/proc/self/fd/$n/../../../../../proc/self/exe" >/script$n; done; chmod +x /script*'
+out='' tried=0
+for n in $(seq 3 32); do
+	for program in "/proc/self/fd/$n/../../../../../proc/self/exe" "/script$n"; do
+		timeout 60 "$sbx" exec box "$program" >"$work/out" 2>"$work/err" </dev/null
+		status=$?
+		{ [ $status = 126 ] || [ $status = 127 ]; } && ! out_has sbx-agent && ! err_has sbx-agent || out+="$program "
+		tried=$((tried + 1))
+	done
+done
+check "CVE-2024-21626: nor to the program of an exec${out:+: $out}" '[ -z "$out" ] && [ $tried = 60 ]'
 inside 'ls /proc/self/fd | wc -l; ls -l /proc/self/fd/ | grep -vE "pipe:|socket:|/dev/null|total| 3$"'
 check "CVE-2024-21626: an exec has three descriptors" '[ "$(head -n 1 "$work/out")" = 4 ] && [ "$(wc -l <"$work/out")" = 1 ]'
 "$sbx" rm -f box >/dev/null 2>&1
