@@ -64,6 +64,7 @@ int container_create(struct agent *agent, const char *id, const struct plan *pla
 		.personality = plan->personality,
 		.caps = plan->process.caps,
 		.n_rlimits = plan->process.n_rlimits,
+		.oom_score_adj = plan->process.oom_score_adj,
 	};
 	memcpy(container->rlimits, plan->process.rlimits,
 	       plan->process.n_rlimits * sizeof(*container->rlimits));

@@ -36,6 +36,7 @@ struct container {
 	struct caps caps;
 	struct plan_rlimit rlimits[RLIM_NLIMITS];
 	size_t n_rlimits;
+	int oom_score_adj;
 	struct process *init;
 	struct list execs;
 	size_t n_execs;

@@ -146,3 +146,23 @@ int options_parse(char *const *options, size_t n, struct mount_options *ret, str
 	*ret = out;
 	return 0;
 }
+
+/* What a file system is as a whole, of which a bind mount is a part: mount(2) does not heed it there either. */
+const char *options_not_of_bind(const struct mount_options *options)
+{
+	static const char *const of_superblock[] = {
+		"async", "sync",   "dirsync", "lazytime", "nolazytime",
+		"mand",  "nomand", "silent",  "loud",
+	};
+
+	for (size_t i = 0; i < options->n_data; i++) {
+		size_t k = 0;
+
+		while (k < ARRAY_SIZE(of_superblock) &&
+		       strcmp(options->data[i], of_superblock[k]) != 0)
+			k++;
+		if (k == ARRAY_SIZE(of_superblock))
+			return options->data[i];
+	}
+	return NULL;
+}

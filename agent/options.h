@@ -33,6 +33,9 @@ struct mount_options {
  */
 int options_parse(char *const *options, size_t n, struct mount_options *ret, struct err *err);
 
+/* The first of data that is nothing for a bind mount; NULL: none. */
+const char *options_not_of_bind(const struct mount_options *options);
+
 /* Propagation by its name in the runtime-spec, "rslave"; empty: 0. -EINVAL for others. */
 int options_propagation(const char *name, uint64_t *ret_flag, bool *ret_recursive);
 

@@ -145,6 +145,7 @@ static int plan_share(struct plan *plan, const Spec__Mount *mount, struct op *op
 
 static int plan_bind(struct plan *plan, const Spec__Mount *mount, struct op *op, struct err *err)
 {
+	const char *foreign;
 	int r;
 
 	op->kind = OP_BIND;
@@ -152,10 +153,11 @@ static int plan_bind(struct plan *plan, const Spec__Mount *mount, struct op *op,
 	r = mount->volume ? plan_volume(mount->volume, op, err) : plan_share(plan, mount, op, err);
 	if (r < 0)
 		return r;
-	if (op->mount->options.n_data)
+	foreign = options_not_of_bind(&op->mount->options);
+	if (foreign)
 		return err_set(err, EINVAL,
 			       "mounts: %.128s: \"%.64s\" is no option of a bind mount", op->path,
-			       op->mount->options.data[0]);
+			       foreign);
 	return plan_mount_idmaps(plan, mount, op, err);
 }
 

@@ -121,6 +121,7 @@ struct process_plan {
 	struct plan_rlimit *rlimits; /* an exec without any has its container's */
 	size_t n_rlimits;
 	bool no_new_privs;
+	bool has_oom_score_adj; /* false: an exec that has its container's */
 	int oom_score_adj;
 	struct tune tune;
 };

@@ -179,6 +179,7 @@ static int plan_scalars(const Spec__Process *process, struct process_plan *plan,
 	plan->rows = (uint16_t)process->console_rows;
 	plan->columns = (uint16_t)process->console_columns;
 	plan->no_new_privs = process->no_new_privileges;
+	plan->has_oom_score_adj = process->has_oom_score_adj;
 	plan->oom_score_adj = process->has_oom_score_adj ? process->oom_score_adj : 0;
 	if (copy_strings(process->args, process->n_args, 0, &plan->argv) < 0)
 		return err_set(err, E2BIG, "process.args: too many");

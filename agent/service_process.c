@@ -154,6 +154,8 @@ static int inherit(const struct container *container, struct process_plan *plan,
 {
 	if (!plan->has_caps)
 		plan->caps = container->caps;
+	if (!plan->has_oom_score_adj)
+		plan->oom_score_adj = container->oom_score_adj;
 	if (plan->n_rlimits || !container->n_rlimits)
 		return 0;
 	free(plan->rlimits);

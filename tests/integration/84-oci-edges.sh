@@ -209,6 +209,19 @@ check "idmapped mounts in a user namespace" '[ $status = 0 ] && out_has "/plain/
 	out_has "/own/owned 7:8" && out_has mine'
 check "what is made there is root's on the host" 'out_has "0:0" && [ "$(stat -c %u:%g "$work/volume/new")" = 0:0 ]'
 
+bundle noroot 'id -u; id -g; cat /proc/self/uid_map' '.process.user = {uid: 1000, gid: 1001} | .linux.namespaces += [{type: "user"}]
+	| .linux.uidMappings = [{containerID: 1000, hostID: 100000, size: 1}] | .linux.gidMappings = [{containerID: 1001, hostID: 100001, size: 1}]
+	| (.mounts[] | select(.destination == "/dev/pts") | .options) |= map(select(startswith("gid=") | not))'
+o run -b "$b" n1
+check "a user namespace without a root" '[ $status = 0 ] && out_has 1000 && out_has 1001 && out_has 100000'
+bundle words 'cat /plain/owned; exec sleep 1000' '.process.oomScoreAdj = 300 | .mounts += [
+	{destination: "/plain", type: "bind", source: "'"$work/volume"'", options: ["rbind", "rw", "async", "lazytime"]}]'
+o run -d -b "$b" w1
+check "a bind mount with words of a whole file system" '[ $status = 0 ]'
+o exec w1 cat /proc/self/oom_score_adj
+check "an exec has its container's OOM score" 'out_is 300'
+o delete -f w1
+
 # --- cgroups ----------------------------------------------------------------------------------------
 
 bundle busy 'echo ran' '.linux.cgroupsPath = "/sbx-busy/one"'
