@@ -99,9 +99,10 @@ taken_over() { # NAME PREFIX...
 world sbx-share
 export SBX_ATTACK_LATER=1
 taken_over "sbx-share with a folder"
+kvm_mode=$(stat -c %a /dev/kvm 2>/dev/null)
+chmod 666 /dev/kvm 2>/dev/null
 (
 	export SBX_ROOT=$work/world HOME=$work/world
-	chmod 666 /dev/kvm 2>/dev/null
 	failed=0
 	taken_over "an ordinary user's sbx-share with a folder" "${as_user[@]}"
 	exit $failed
@@ -209,6 +210,7 @@ cp -rL "$build/bin" "$build/share" "$work/sbx/"
 	check "and nothing is left of it" '! leftovers'
 	exit $failed
 ) || failed=1
+[ -z "$kvm_mode" ] || chmod "$kvm_mode" /dev/kvm
 exec 7>&-
 check "nothing is left" '! leftovers'
 finish
