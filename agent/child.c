@@ -33,6 +33,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "agent/device.h"
 #include "agent/fsmount.h"
@@ -226,6 +227,29 @@ static int make_time_namespace(const struct plan *plan, struct err *err)
 	return 0;
 }
 
+/* A proc shows the processes of who mounts it: a child is in the namespace that has been joined. */
+static void prepare_joined(const struct child_args *args)
+{
+	struct err err = ERR_INIT;
+	int status = 0;
+	pid_t pid;
+
+	if (!mount_awaits_join(args->plan))
+		return;
+	pid = fork();
+	if (pid < 0) {
+		err_set_errno(&err, errno, "forking");
+		report_fail(args->report_fd, &err, EXIT_SETUP);
+	}
+	if (!pid) {
+		if (mount_prepare(args->plan, true, &err) < 0)
+			report_fail(args->report_fd, &err, EXIT_SETUP);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		_exit(EXIT_SETUP);
+}
+
 /* The helper of a container. */
 static void __attribute__((noreturn)) run_helper(const struct child_args *args)
 {
@@ -242,9 +266,10 @@ static void __attribute__((noreturn)) run_helper(const struct child_args *args)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	rootfs_fd = rootfs_mount(args->rootfs, &err);
 	if (rootfs_fd < 0 || device_prepare(args->plan, args->rootfs->share[0], &err) < 0 ||
-	    mount_prepare(args->plan, &err) < 0 || make_time_namespace(args->plan, &err) < 0 ||
-	    ns_join(&args->joins, &err) < 0)
+	    mount_prepare(args->plan, false, &err) < 0 ||
+	    make_time_namespace(args->plan, &err) < 0 || ns_join(&args->joins, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
+	prepare_joined(args);
 	if (args->resolv_conf && rootfs_write_resolv_conf(rootfs_fd, args->resolv_conf, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {

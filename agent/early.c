@@ -41,7 +41,10 @@ static const struct {
 	{"proc", "/proc", NULL, KERNEL_FS},
 	{"sysfs", "/sys", NULL, KERNEL_FS},
 	{"devtmpfs", "/dev", "mode=0755", MS_NOSUID | MS_NOEXEC},
-	/* nsdelegate: a container may not lift the limits of its own cgroup namespace's root. */
+	/*
+	 * nsdelegate: a container may not lift the limits of its own cgroup namespace's root, as such; with
+	 * CAP_SYS_ADMIN it has a way (docs/threat-model.md).
+	 */
 	{"cgroup2", "/sys/fs/cgroup", "nsdelegate,memory_recursiveprot", KERNEL_FS},
 	{"tmpfs", "/run", "mode=0755,size=1m", MS_NOSUID | MS_NODEV},
 };

@@ -248,9 +248,7 @@ static int do_bind(const struct plan *plan, int root_fd, const struct op *op, st
 	if (r >= 0 && !prepared && mount_idmap(tree, op, err) < 0)
 		return err_wrap(err, "mount %.128s", op->path);
 	if (r >= 0)
-		r = fsmount_setattr(tree, options->attr_set, options->attr_clr, 0, false);
-	if (r >= 0)
-		r = fsmount_setattr(tree, options->rec_set, options->rec_clr, 0, true);
+		r = mount_set_attributes(tree, options);
 	if (r >= 0)
 		r = fsmount_attach(tree, target);
 	if (r >= 0)

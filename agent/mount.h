@@ -7,10 +7,13 @@
 #include "common/err.h"
 
 /*
- * Beforehand, in the helper, which still is root of the guest, and after device_prepare(): makes the idmapped
- * mounts of a container with a user namespace, whose own root may not make them.
+ * Beforehand, in the helper, which still is root of the guest, and after device_prepare(): makes those mounts of a
+ * container with a user namespace that its own root may not make. joined: what mount_awaits_join() is about, by a
+ * child of the helper once that has joined the namespaces of others; else the rest.
  */
-int mount_prepare(const struct plan *plan, struct err *err);
+int mount_prepare(const struct plan *plan, bool joined, struct err *err);
+/* Whether there is a proc of a process namespace that is to be joined among them. */
+bool mount_awaits_join(const struct plan *plan);
 
 /*
  * Runs the operations, from first to last, on the root file system that root_fd refers to. The

@@ -13,6 +13,9 @@ check "--privileged: the host's names of devices, every capability, no filter" \
 p run --rm --net host --uidmap 0:100:10000 box sh -c 'ls /sys/class/net; touch /sys/x; stat -c %U /sys/kernel'
 check "--net host in a user namespace: the guest's network, and a /sys that shows it" \
 	'[ $status = 0 ] && out_has lo && err_has "Read-only file system" && ! err_has "not permitted"'
+p run --rm --network none --pid host --uidmap 0:100:10000 box sh -c 'cat /proc/1/comm /proc/self/comm'
+check "--pid host in a user namespace: the pod's processes, and a /proc that shows them" '[ $status = 0 ] && out_is "pod
+cat"'
 run_p --shm-size 3m box grep ' /dev/shm ' /proc/mounts
 check "/dev/shm is memory of the guest, of the size asked for" 'out_has " tmpfs " && out_has size=3072k && out_has nosuid,nodev,noexec'
 p run --rm --network none --uidmap 0:100:10000 --user 5 box sh -c 'echo there >/dev/shm/x && cat /dev/shm/x; stat -c "%a %u" /dev/shm'
