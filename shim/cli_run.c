@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/loop.h"
+#include "common/rpc.h"
 #include "shim/cli.h"
 #include "shim/cli_explain.h"
 #include "shim/cli_pod.h"
@@ -69,22 +70,52 @@ static int start(struct run *run, struct cli_shim *shim, struct err *err)
 	return cli_task(shim, "Start", &request.base, NULL, 0, NULL, err);
 }
 
-/*
- * A program that cannot be executed has ended, with 126 or 127, which is what Wait answers then: start_err is
- * told here, and the status is the run's.
- */
-static int refused(struct run *run, struct cli_shim *shim, struct err *start_err,
+/* What Wait answers of a detached run, whose shim may be gone as soon as the program has ended. */
+struct ending {
+	bool told;
+	int r;
+	uint32_t status;
+};
+
+static void on_end(const ProtobufCMessage *reply, const struct err *err, void *data)
+{
+	struct ending *ending = data;
+
+	ending->told = true;
+	ending->r = err ? -err->code : 0;
+	if (!err)
+		ending->status = ((const Task__WaitResponse *)reply)->exit_status;
+}
+
+static int await_end(struct run *run, struct cli_shim *shim, struct ending *ending)
+{
+	Task__WaitRequest request = TASK__WAIT_REQUEST__INIT;
+	const struct rpc_invocation inv = {
+		.service = &task__task__descriptor,
+		.method = "Wait",
+		.request = &request.base,
+	};
+
+	request.id = run->id;
+	return rpc_invoke(shim->conn, &inv, on_end, ending);
+}
+
+/* A program that cannot be executed has ended, with 126 or 127: start_err says why, and the status is the run's. */
+static int refused(struct cli_shim *shim, const struct ending *ending, const struct err *start_err,
 		   uint32_t *ret_status)
 {
-	if (shim->lost || cli_task_wait(shim, run->id, 0, ret_status, NULL) < 0 ||
-	    (*ret_status != 126 && *ret_status != 127))
+	while (!ending->told && loop_turn(shim->loop, -1) >= 0)
+		;
+	if (!ending->told || ending->r < 0 || (ending->status != 126 && ending->status != 127))
 		return -start_err->code;
+	*ret_status = ending->status;
 	cli_fail("run", start_err);
 	return 0;
 }
 
-static int run_detached(struct run *run, struct cli_shim *shim, uint32_t *ret_status,
-			struct err *err)
+/* ending is there for as long as shim's connection. */
+static int run_detached(struct run *run, struct cli_shim *shim, struct ending *ending,
+			uint32_t *ret_status, struct err *err)
 {
 	_cleanup_free_ char *out = NULL, *error = NULL;
 	struct session_streams streams = {.in = ""};
@@ -98,8 +129,11 @@ static int run_detached(struct run *run, struct cli_shim *shim, uint32_t *ret_st
 	r = create(run, shim, &streams, err);
 	if (r < 0)
 		return r;
+	r = await_end(run, shim, ending);
+	if (r < 0)
+		return err_set_errno(err, -r, "cannot wait for the end");
 	if (start(run, shim, err) < 0)
-		return refused(run, shim, err, ret_status);
+		return refused(shim, ending, err, ret_status);
 	printf("%s\n", run->id);
 	return 0;
 }
@@ -148,6 +182,7 @@ static int run_foreground(struct run *run, struct cli_shim *shim, uint64_t begin
 /* The exit code, or -errno. */
 static int run(struct run *run, uint64_t begin_ns, struct err *err)
 {
+	struct ending ending = {0};
 	_cleanup_cli_shim_ struct cli_shim shim = {0};
 	const struct session_options options = session_of(run);
 	uint32_t status = 0;
@@ -164,12 +199,12 @@ static int run(struct run *run, uint64_t begin_ns, struct err *err)
 		pod_dir_remove(run->pod, NULL);
 	if (r < 0)
 		return r;
-	r = run->options.detach ? run_detached(run, &shim, &status, err)
+	r = run->options.detach ? run_detached(run, &shim, &ending, &status, err)
 				: run_foreground(run, &shim, begin_ns, &status, err);
 	/* Whatever came of it: when we return, nothing runs that nobody asked to. */
 	if (!shim.lost && !(r == 0 && status == 0 && run->options.detach))
 		cli_task_shut_down(&shim, run->id, NULL);
-	else if (r < 0)
+	else if (r < 0 && (err->code == ECONNRESET || err->code == EPIPE))
 		err_set(err, EPIPE,
 			"the sandbox's owner process ended unexpectedly; its log is %s/shim.log",
 			run->pod->path);

@@ -24,6 +24,7 @@
 
 #define BUFFER_SIZE (16u << 10)
 #define PUMP_MAX    (512u << 10)
+#define SMALL_WRITE 256
 
 struct relay {
 	int src, dst;
@@ -67,8 +68,13 @@ static ssize_t write_some(struct relay *relay)
 {
 	const uint8_t *at = relay->buffer + relay->start;
 	size_t left = relay->end - relay->start;
-	ssize_t n = relay->dst_is_socket ? send(relay->dst, at, left, MSG_DONTWAIT | MSG_NOSIGNAL)
-					 : write(relay->dst, at, left);
+	ssize_t n;
+
+	/* POLLOUT promises about so much. */
+	if (relay->dst_waits && left > SMALL_WRITE)
+		left = SMALL_WRITE;
+	n = relay->dst_is_socket ? send(relay->dst, at, left, MSG_DONTWAIT | MSG_NOSIGNAL)
+				 : write(relay->dst, at, left);
 
 	if (n < 0)
 		return -errno;
@@ -198,6 +204,9 @@ int relay_create(struct loop *loop, int src, int dst, relay_fn done, void *data,
 	relay->dst_is_socket = S_ISSOCK(to.st_mode);
 	relay->src_waits = waits(src, &from);
 	relay->dst_waits = waits(dst, &to);
+	/* Nor does it stop at what a terminal or a pipe has room for. */
+	if (relay->dst_waits)
+		relay->splice = false;
 	/* A splice blocks on a socket that blocks, whatever its flags say; recv and send do not. */
 	if ((relay->src_is_socket && !(fcntl(src, F_GETFL) & O_NONBLOCK)) ||
 	    (relay->dst_is_socket && !(fcntl(dst, F_GETFL) & O_NONBLOCK)))
