@@ -245,6 +245,24 @@ static int apply_interface(int netlink, const Agent__NetInterface *from, struct 
 	return r < 0 ? err_set_errno(err, -r, "network: an address of %s", from->name) : 0;
 }
 
+/*
+ * A host keeps a route whose gateway it cannot reach any more, as the route to that was deleted after it; nobody
+ * takes a new one. It is to be on the link, then.
+ */
+static int add_route(int netlink, struct net_route *route)
+{
+	struct nl_msg msg;
+	int r;
+
+	net_encode_route(&msg, route);
+	r = nl_request(netlink, &msg);
+	if ((r != -ENETUNREACH && r != -EHOSTUNREACH) || !route->gateway.family || !route->index)
+		return r;
+	route->onlink = true;
+	net_encode_route(&msg, route);
+	return nl_request(netlink, &msg);
+}
+
 /* A gateway must be reachable before a route goes through it. */
 static int apply_routes(int netlink, const Agent__UpdateNetworkRequest *request, bool gateways,
 			struct err *err)
@@ -253,7 +271,6 @@ static int apply_routes(int netlink, const Agent__UpdateNetworkRequest *request,
 		const Agent__NetRoute *from = request->routes[i];
 		struct net_link link;
 		struct net_route route;
-		struct nl_msg msg;
 		int r;
 
 		if (!!from->gateway.len != gateways)
@@ -261,10 +278,8 @@ static int apply_routes(int netlink, const Agent__UpdateNetworkRequest *request,
 		r = find_slot(netlink, from->slot, &link);
 		if (r >= 0)
 			r = to_route(from, link.index, &route);
-		if (r >= 0) {
-			net_encode_route(&msg, &route);
-			r = nl_request(netlink, &msg);
-		}
+		if (r >= 0)
+			r = add_route(netlink, &route);
 		if (r < 0)
 			return err_set_errno(err, -r, "network: route %zu", i);
 	}

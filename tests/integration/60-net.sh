@@ -101,6 +101,10 @@ check "a route has its own largest segment" 'grep -q "^eth0.00000000.*[[:space:]
 ip -n a -6 route del fd09::/64 via fd09::1 && ip -n a -6 route del fd09::1 dev eth0
 ip -n a -6 route add fd09::/64 dev eth0 proto kernel metric 256
 ip -n a route change default via 10.9.0.1
+ip -n a route del 10.9.0.0/24
+in_pod a -- sh -c 'ip route; ping -c 1 -W 5 10.9.0.1'
+check "a gateway that nothing but the link leads to" '[ $status = 0 ] && out_has "default via 10.9.0.1 dev eth0"'
+ip -n a route add 10.9.0.0/24 dev eth0 proto kernel scope link src 10.9.0.2
 # The kernel has no IPv6 on it.
 pod small 9 1500
 ip -n small link set eth0 mtu 1000
