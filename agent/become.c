@@ -128,6 +128,12 @@ static int open_null(int root_fd)
 	return TAKE_FD(fd);
 }
 
+/* A container's cgroup may forbid to make one. */
+static bool own_null(const struct child_args *args)
+{
+	return !args->plan && args->null_fd >= 0;
+}
+
 /* Puts the streams onto 0, 1 and 2, and lets the user reopen them by /dev/stdout and the like. */
 static int set_stdio(const struct child_args *args, int root_fd, int tty_fd, uint32_t uid,
 		     struct err *err)
@@ -141,7 +147,7 @@ static int set_stdio(const struct child_args *args, int root_fd, int tty_fd, uin
 
 		if (fd < 0) {
 			if (null < 0)
-				null = args->plan ? open_null(root_fd) : args->null_fd;
+				null = own_null(args) ? args->null_fd : open_null(root_fd);
 			if (null < 0)
 				return err_set_errno(err, -null, "the container's /dev/null");
 			fd = null;

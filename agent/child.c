@@ -187,7 +187,11 @@ run_init(const struct child_args *args, int rootfs_fd, int sync_fd)
 	struct report ready = {.kind = REPORT_READY};
 	struct err err = ERR_INIT;
 	int root = -1, tty = -1;
+	int keep[] = {args->report_fd, rootfs_fd,      sync_fd,
+		      args->stdio[0],  args->stdio[1], args->stdio[2]};
 
+	/* The container's names are looked up from here on, /proc/self/fd/N among them. */
+	child_close_all_but(keep, ARRAY_SIZE(keep));
 	if (report_wait_go(sync_fd) < 0)
 		_exit(EXIT_SETUP);
 	close(sync_fd);

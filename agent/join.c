@@ -63,18 +63,18 @@ static int join_namespaces(const struct child_args *args, struct err *err)
  * For a stream that nobody has. Not the container's own, which its programs may have broken, and no process could
  * be run in it any more, not even one that looks after it; nor the agent's, whose mode they could change.
  */
-static int make_null(struct err *err)
+static int make_null(void)
 {
 	char path[40];
 	int fd;
 
 	snprintf(path, sizeof(path), "/dev/null-%d", getpid());
+	/* Of one that was killed here. */
+	unlink(path);
 	if (mknod(path, S_IFCHR | 0666, makedev(1, 3)) < 0)
-		return err_set_errno(err, errno, "a null device");
+		return -1;
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		err_set_errno(err, errno, "a null device");
-	else
+	if (fd >= 0)
 		fchmod(fd, 0666);
 	unlink(path);
 	return fd;
@@ -82,7 +82,7 @@ static int make_null(struct err *err)
 
 static bool wants_null(const struct child_args *args)
 {
-	return !args->process->terminal &&
+	return !args->copy && !args->process->terminal &&
 	       (args->stdio[0] < 0 || args->stdio[1] < 0 || args->stdio[2] < 0);
 }
 
@@ -94,8 +94,8 @@ void child_join(const struct child_args *of)
 	int pidfd = -1, sync[2];
 	pid_t pid;
 
-	own.null_fd = wants_null(args) ? make_null(&err) : -1;
-	if (err.code || join_namespaces(args, &err) < 0)
+	own.null_fd = wants_null(args) ? make_null() : -1;
+	if (join_namespaces(args, &err) < 0)
 		report_fail(args->report_fd, &err, EXIT_SETUP);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
 		err_set_errno(&err, errno, "socket pair");

@@ -161,19 +161,16 @@ static int do_mount(const struct plan *plan, int root_fd, const struct op *op, s
 {
 	const struct mount_options *options = &op->mount->options;
 	_cleanup_close_ int mount_fd = -1, target = -1;
-	bool made;
+	bool prepared = mount_is_prepared(plan, op), made;
 	int r;
 
 	target = open_target(root_fd, op, &made);
 	if (target < 0)
 		return err_set_errno(err, -target, "mount point %.128s", op->path);
-	mount_fd = mount_is_prepared(plan, op) ? clone_prepared(plan, op, err)
-					       : create_mount(op, target, made, err);
+	mount_fd = prepared ? clone_prepared(plan, op, err) : create_mount(op, target, made, err);
 	if (mount_fd < 0)
 		return err_wrap(err, "mount %.128s", op->path);
-	r = fsmount_setattr(mount_fd, options->attr_set, options->attr_clr, 0, false);
-	if (r >= 0)
-		r = fsmount_setattr(mount_fd, options->rec_set, options->rec_clr, 0, true);
+	r = prepared ? 0 : mount_set_attributes(mount_fd, options);
 	if (r >= 0)
 		r = fsmount_attach(mount_fd, target);
 	if (r >= 0)
@@ -247,7 +244,7 @@ static int do_bind(const struct plan *plan, int root_fd, const struct op *op, st
 	r = tree < 0 ? tree : 0;
 	if (r >= 0 && !prepared && mount_idmap(tree, op, err) < 0)
 		return err_wrap(err, "mount %.128s", op->path);
-	if (r >= 0)
+	if (r >= 0 && !prepared)
 		r = mount_set_attributes(tree, options);
 	if (r >= 0)
 		r = fsmount_attach(tree, target);

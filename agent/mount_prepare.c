@@ -113,17 +113,13 @@ int mount_set_attributes(int mount_fd, const struct mount_options *options)
 static int open_bind(const struct op *op, struct err *err)
 {
 	_cleanup_close_ int source = mount_open_source(op, err), tree = -1;
-	int r;
 
 	if (source < 0)
 		return source;
 	tree = fsmount_clone(source, op->mount->options.rbind);
 	if (tree < 0)
 		return err_set_errno(err, -tree, "cloning it");
-	if (mount_idmap(tree, op, err) < 0)
-		return -EINVAL;
-	r = mount_set_attributes(tree, &op->mount->options);
-	return r < 0 ? err_set_errno(err, -r, "its options") : TAKE_FD(tree);
+	return mount_idmap(tree, op, err) < 0 ? -EINVAL : TAKE_FD(tree);
 }
 
 static int open_fresh(const struct op *op, struct err *err)
@@ -146,6 +142,10 @@ static int prepare(const struct plan *plan, const struct op *op, struct err *err
 		return tree;
 	if (fstat(tree, &st) < 0)
 		return err_set_errno(err, errno, "what it is of");
+	/* All of them now: some can be set but once (changes_atime()). */
+	r = mount_set_attributes(tree, &op->mount->options);
+	if (r < 0)
+		return err_set_errno(err, -r, "its options");
 	name_of(plan, op, path);
 	target = make_target(path, S_ISDIR(st.st_mode));
 	r = target < 0 ? target : fsmount_attach(tree, target);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,10 +59,13 @@ int user_lookup(const struct process_plan *process, int root_fd, struct passwd_u
 		    read_text(root_fd, "/etc/passwd", &passwd_data, &passwd, NULL) == 0)
 			passwd_home(passwd, ret->uid, ret->home, sizeof(ret->home));
 	} else {
+		/* Nor to who gave a number. */
+		bool number = !process->username[strspn(process->username, "0123456789")];
+
 		r = read_text(root_fd, "/etc/passwd", &passwd_data, &passwd, err);
-		if (r >= 0)
+		if (r >= 0 || number)
 			r = read_text(root_fd, "/etc/group", &group_data, &group, err);
-		if (r >= 0)
+		if (r >= 0 || number)
 			r = passwd_resolve(process->username, passwd, group, ret, err);
 		if (r < 0)
 			return r;
