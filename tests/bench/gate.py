@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""gate.py LOG FIGURES [--accept]: no figure of LOG more than 3 % worse than in FIGURES.
+"""gate.py [--accept] LOG... FIGURES: no figure more than 3 % worse in every LOG than in FIGURES.
 
 Times count as a multiple of the same boot's floor, which is fork+exec and crun run at their best; memory
 and exits as they are. Figures hold for the package versions that they were measured with: with others, what
@@ -60,15 +60,19 @@ def accept(path, values, versions):
 
 
 def main():
-    figures, versions, floor = read(sys.argv[1])
-    missing = [key for key in [*GATED, *FLOOR] if key not in figures]
-    if missing:
-        sys.exit("not measured: " + "; ".join(": ".join(key) for key in missing))
-    values = normalise(figures, floor)
+    *logs, kept_in = [arg for arg in sys.argv[1:] if arg != "--accept"]
+    measured = []
+    for log in logs:
+        figures, versions, floor = read(log)
+        missing = [key for key in [*GATED, *FLOOR] if key not in figures]
+        if missing:
+            sys.exit("not measured: " + "; ".join(": ".join(key) for key in missing))
+        measured.append(normalise(figures, floor))
+    values = {key: min(one[key] for one in measured) for key in GATED}
     if "--accept" in sys.argv:
-        accept(sys.argv[2], values, versions)
+        accept(kept_in, values, versions)
         return
-    with open(sys.argv[2], encoding="utf-8") as kept:
+    with open(kept_in, encoding="utf-8") as kept:
         table = json.load(kept)
     expected = {(name, what): value for name, what, value in table["figures"]}
     changed = [f"{name} {table['versions'].get(name)} -> {version}" for name, version in versions.items()
@@ -82,7 +86,7 @@ def main():
         slack = GATED[key] / (floor if is_time(key) else 1)
         name = ": ".join(key)
         if key not in expected:
-            print(f"not ok {name}: not in {sys.argv[2]}; `make bench-accept`")
+            print(f"not ok {name}: not in {kept_in}; `make bench-accept`")
             failed += 1
         elif value > max(expected[key] * limit, expected[key] + slack):
             print(f"not ok {name}: {value:.4g} instead of {expected[key]:.4g}, {value / expected[key] - 1:+.1%}")
