@@ -179,7 +179,7 @@ check "are none on the host" '[ -f "$work/rootfs/subdir/device" ] && [ ! -s "$wo
 
 echo mine >"$work/volume/owned" && chown 3:4 "$work/volume/owned"
 # Its root may not make them there.
-mkdir "$work/rootfs"/{plain,mapped,own}
+mkdir "$work/rootfs"/{plain,mapped,own,quiet,twice}
 map='{containerID: 0, hostID: 1000, size: 100}'
 # Without a tmpfs on /dev the usual devices are bound onto files of the root, which stay.
 bundle bare 'echo x >/dev/null && head -c 1 /dev/zero | wc -c' '.mounts |= map(select(.destination == "/proc"))'

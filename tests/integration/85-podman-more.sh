@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # podman over sbx-oci: an init, health checks, a seccomp profile, logs that are followed, and a real image (of this
-# Debian's files, with python) that serves HTTP.
+# Debian's files, with python) that serves HTTP. With vfs, podman's other driver for its storage.
 set -u
+storage=vfs
 . "$(dirname "$(readlink -f "$0")")/podman.sh"
 catatonit=$build/tests/catatonit/usr/bin/catatonit
 

@@ -19,7 +19,7 @@ sbx-oci = ["$build/bin/sbx-oci"]
 [containers]
 log_driver = "k8s-file"
 EOC
-podman=(podman --root "$work/storage" --runroot "$work/runroot" --storage-driver overlay --runtime "$build/bin/sbx-oci")
+podman=(podman --root "$work/storage" --runroot "$work/runroot" --storage-driver "${storage:-overlay}" --runtime "$build/bin/sbx-oci")
 trap '"${podman[@]}" rm -f --all >/dev/null 2>&1; rm -rf "$work"' EXIT
 
 p() {
