@@ -4,8 +4,8 @@
  * shim_shut_down(), for which there are seven reasons: a client asks (Shutdown), a signal asks, the
  * init of a detached run has ended, a client that holds the pod has gone, there is neither a client nor a
  * container (a containerd whose time for Shutdown is over goes without), or the stand-in of the only
- * container has gone before that has run; or nobody has ever come, as of a containerd that died while it
- * started us and was back too soon to find where we listen.
+ * container has gone before that has run; or nobody has ever wanted a container, as of a containerd that died
+ * while it started us, and was back too soon to find where we listen, or found us and keeps the connection.
  *
  * The shutdown is deferred to the end of a turn, because it frees what the callers stand on. It ends
  * the VM first, which closes the agent's connection and so answers all that is open; then the record
@@ -328,8 +328,8 @@ static void on_nobody(struct source *source, uint32_t events, void *data)
 {
 	struct shim *shim = data;
 
-	if (list_empty(&shim->clients) && shim->sandbox.state == SANDBOX_NEW)
-		shim_shut_down(shim, "nobody has called");
+	if (list_empty(&shim->containers) && shim->sandbox.state == SANDBOX_NEW)
+		shim_shut_down(shim, "nobody wants a container");
 }
 
 static void on_signal(struct source *source, uint32_t events, void *data)

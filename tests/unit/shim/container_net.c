@@ -57,16 +57,22 @@ static int attach(struct hypervisor *hv, const struct hypervisor_net *net, hyper
 	return 0;
 }
 
+static bool has_interface(void)
+{
+	_cleanup_free_ char *dev = NULL;
+	size_t size;
+
+	cr_assert_eq(io_read_file(AT_FDCWD, "/proc/self/net/dev", 1u << 20, &dev, &size), 0);
+	return container_net_is_listed(dev);
+}
+
 /* QEMU, where we may make no namespace for it. */
 Test(container_net_start, our_own_network_is_none_of_the_containers)
 {
 	static const struct hypervisor_ops ops = {.name = "none"};
 	struct hypervisor monitor = {.ops = &ops, .pid = getpid()};
-	_cleanup_free_ char *dev = NULL;
-	size_t size;
 
-	cr_assert_eq(io_read_file(AT_FDCWD, "/proc/self/net/dev", 1u << 20, &dev, &size), 0);
-	if (!container_net_is_listed(dev))
+	if (!has_interface())
 		cr_skip_test("no interface here");
 	guest.shim->sandbox.hv = &monitor;
 	guest.container->own_net = true;
@@ -81,11 +87,8 @@ Test(container_net_start, a_failure_is_told_when_the_container_has_ended)
 	static const struct hypervisor_ops ops = {.attach_net = attach};
 	struct hypervisor monitor = {.ops = &ops, .pid = getpid()};
 	struct process *init = &guest.container->init;
-	_cleanup_free_ char *dev = NULL;
-	size_t size;
 
-	cr_assert_eq(io_read_file(AT_FDCWD, "/proc/self/net/dev", 1u << 20, &dev, &size), 0);
-	if (!container_net_is_listed(dev))
+	if (!has_interface())
 		cr_skip_test("no interface here");
 	guest.shim->sandbox.hv = &monitor;
 	guest.container->own_net = true;
