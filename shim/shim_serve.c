@@ -328,7 +328,8 @@ static void on_nobody(struct source *source, uint32_t events, void *data)
 {
 	struct shim *shim = data;
 
-	if (list_empty(&shim->containers) && shim->sandbox.state == SANDBOX_NEW)
+	if (list_empty(&shim->containers) && shim->sandbox.state == SANDBOX_NEW &&
+	    !shim->pod_service)
 		shim_shut_down(shim, "nobody wants a container");
 }
 

@@ -9,6 +9,19 @@ set -u
 . "$here/containerd.sh"
 
 check "containerd is up" start_containerd
+
+# What a containerd leaves that died while it started a shim, was back in time to find it, and knows no task
+# of it: a connection that says nothing. Judged at the end, as it takes a minute.
+mkdir "$work/nobody"
+(cd "$work/nobody" && containerd-shim-sbx-v2 -namespace default -id nobody -address "$CONTAINERD_ADDRESS" start) >"$work/address"
+python3 -c '
+import socket, sys
+shim = socket.socket(socket.AF_UNIX)
+shim.connect(sys.argv[1].removeprefix("unix://"))
+sys.exit(len(shim.recv(1)))
+' "$(cat "$work/address")" &
+nobody=$!
+
 import_image
 check "an image" '[ -n "$image" ]'
 
@@ -125,5 +138,7 @@ containerd-shim-sbx-v2 -info <<<nonsense >"$work/out" 2>"$work/err"
 status=$?
 check "-info of nonsense is one line" '[ $status = 1 ] && [ "$(wc -l <"$work/err")" = 1 ]'
 
+check "a shim of which nobody wants a container is there for a minute" 'kill -0 $nobody 2>/dev/null || [ $SECONDS -ge 60 ]'
+check "and closes the connection and goes" 'await 70 "! kill -0 $nobody 2>/dev/null" && wait $nobody'
 check "nothing is left" 'await 5 nothing'
 finish
