@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # also: qemu
 # Containers against the agent of their guest: what they see of it, its memory and descriptors, its
-# namespaces and cgroups, and whether it goes on whatever they do (guest_wall.c).
+# namespaces and cgroups, and whether it goes on whatever they do (guest_wall.c, guest_lift.c).
 set -u
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
@@ -11,6 +11,7 @@ mkdir -p "$work/root"/{bin,etc,proc,sys,dev,tmp}
 cp "$(command -v busybox)" "$work/root/bin/busybox"
 cp "$wall" "$work/root/bin/wall"
 cp "$build/tests/guest_hold" "$work/root/bin/hold"
+cp "$build/tests/guest_lift" "$work/root/bin/lift"
 busybox --list | while read -r applet; do
 	[ "$applet" = busybox ] || ln -s busybox "$work/root/bin/$applet"
 done
@@ -26,6 +27,12 @@ sleep 1000 &
 kill $!
 reached=$(grep -c ': REACHED$' "$work/out")
 check "outside, $reached of $(wc -l <"$work/out") attempts succeed" '[ "$reached" -ge 30 ]'
+if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+	mkdir -p /sys/fs/cgroup/lift
+	sh -c 'echo 0 >/sys/fs/cgroup/lift/cgroup.procs; exec unshare --cgroup "$0" here user' "$build/tests/guest_lift" >"$work/out" 2>&1
+	rmdir /sys/fs/cgroup/lift/sub /sys/fs/cgroup/lift
+	check "outside, limits are lifted" '[ "$(grep -c REACHED "$work/out")" -ge 3 ]'
+fi
 
 # --- what a container can reach ----------------------------------------------------------------------
 
@@ -92,6 +99,14 @@ inside sh -c 'mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg && cd /tmp/cg &&
 	ls -d /tmp/cg/../agent /tmp/cg/agent /tmp/cg/pod 2>/dev/null; echo end'
 check "its cgroup's limits are not its own to lift" 'out_has end && ! out_has REACHED && out_has 0::/'
 goes_on "a cgroup of its own making"
+inside lift here user
+check "nor in any way round: from a namespace further down, by a handle, by programs" 'all_refused 8'
+"$sbx" run --rm -m 256m "${driver[@]}" --security-opt seccomp=unconfined "$image" lift here user >"$work/out" 2>"$work/err" </dev/null
+check "nor with the usual capabilities, and a user namespace that nothing forbids" 'all_refused 8'
+inside sh -c 'mkdir -p /tmp/proc && mount -t proc proc /tmp/proc && cd /tmp/proc/sys/kernel
+	echo "|/proc/%P/root/bin/busybox touch /proc/%P/root/tmp/ran" >core_pattern && cat core_pattern
+	sh -c "kill -SEGV \$\$"; sleep 1; echo core >core_pattern; ls /tmp'
+check "a pattern of core files starts no program of the guest's" 'out_has "|/proc/" && grep -qx proc "$work/out" && ! grep -qx ran "$work/out"'
 inside wall try 0
 check "of what is not a container's $(grep -c ': refused: ' "$work/out") attempts are refused with every capability, devices and the agent's port among them" \
 	'! grep -E "^(/dev/mem|/dev/kmsg|the console|the serial port|FUSE|the agent.s port of the host|another port of the host|its own [a-z]* limit): REACHED" "$work/out" &&
