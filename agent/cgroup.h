@@ -65,6 +65,8 @@ void cgroup_remove_beneath(int fd);
  * UINT64_MAX, and what is not there 0. */
 uint64_t cgroup_value(int fd, const char *file, const char *key);
 void cgroup_stats(int fd, Agent__StatsResponse *ret);
+/* Adds what io.stat says of each device; text is cut up. */
+void cgroup_sum_io(char *text, Agent__StatsResponse *ret);
 /* Opens the one that all containers are beneath. */
 int cgroup_open_all(void);
 /* That of the process 1 which containers share (ns.h), beside theirs; made where it is not there. */

@@ -30,8 +30,43 @@ uint64_t cgroup_value(int fd, const char *file, const char *key)
 	return 0;
 }
 
+/* Of one device: "8:0 rbytes=1 wbytes=2 rios=3 ...". */
+static void add_io(char *line, Agent__StatsResponse *ret)
+{
+	const struct {
+		const char *key;
+		uint64_t *to;
+	} rows[] = {
+		{"rbytes=", &ret->io_read_bytes},
+		{"wbytes=", &ret->io_write_bytes},
+		{"rios=", &ret->io_reads},
+		{"wios=", &ret->io_writes},
+	};
+	char *save = NULL;
+	uint64_t v;
+
+	for (char *word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			size_t n = strlen(rows[i].key);
+
+			if (!strncmp(word, rows[i].key, n) && parse_uint(word + n, &v) == 0)
+				*rows[i].to += v;
+		}
+	}
+}
+
+void cgroup_sum_io(char *text, Agent__StatsResponse *ret)
+{
+	char *save = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		add_io(line, ret);
+}
+
 void cgroup_stats(int fd, Agent__StatsResponse *ret)
 {
+	_cleanup_free_ char *io = NULL;
+
 	const struct {
 		const char *file, *key;
 		uint64_t *to;
@@ -60,4 +95,6 @@ void cgroup_stats(int fd, Agent__StatsResponse *ret)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		*rows[i].to = cgroup_value(fd, rows[i].file, rows[i].key);
+	if (io_read_file(fd, "io.stat", MAX_FILE, &io, NULL) >= 0)
+		cgroup_sum_io(io, ret);
 }

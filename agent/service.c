@@ -7,6 +7,7 @@
 static const struct rpc_method methods[] = {
 	{"Setup", handle_setup},
 	{"Grow", handle_grow},
+	{"Clock", handle_clock},
 	{"Create", handle_create},
 	{"Start", handle_start},
 	{"Exec", handle_exec},

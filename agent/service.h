@@ -18,6 +18,7 @@ void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *req, void *d
 
 /* grow.c */
 void handle_grow(struct rpc_call *call, const ProtobufCMessage *req, void *data);
+void handle_clock(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 
 /* service_network.c */
 void handle_update_network(struct rpc_call *call, const ProtobufCMessage *req, void *data);

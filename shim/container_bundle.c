@@ -70,15 +70,9 @@ static char *read_ready_seccomp(size_t *ret_size)
 /* Of containerd's clients: sbx's own give a path, and sbx-oci's containers have a stand-in. */
 static bool has_own_network(const struct container *container)
 {
-	const struct spec_linux *from = container->spec->config.linux;
-	const struct spec_namespace *namespaces = from ? from->namespaces.items : NULL;
-
-	if (!container->alone || !container->shim->publisher || container->shim->pod_service)
-		return false;
-	for (size_t i = 0; from && i < from->namespaces.n; i++)
-		if (strcmp(namespaces[i].type, "network") == 0)
-			return !namespaces[i].path || !namespaces[i].path[0];
-	return false;
+	return container->alone && container->shim->publisher && !container->shim->pod_service &&
+	       spec_has_namespace(container->spec, "network") &&
+	       !spec_namespace_path(container->spec, "network");
 }
 
 int container_read_bundle(struct container *container, struct err *err)

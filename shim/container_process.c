@@ -115,6 +115,10 @@ static int ask_start(struct process *process)
 		r = stdio_expect(process->stdio, shim->sandbox.hub, &streams);
 	if (r < 0)
 		return r;
+	if (process->resized) {
+		exec.process->console_rows = process->rows;
+		exec.process->console_columns = process->columns;
+	}
 	exec.id = container->id;
 	exec.exec_id = process->exec_id;
 	exec.streams = &streams;
@@ -224,7 +228,9 @@ int container_add_exec(struct container *container, const Task__ExecProcessReque
 		free(process);
 		return r;
 	}
-	container_log_notes(process->spec);
+	/* CRI gives each exec its container's labels and profiles: of those there was word at the create. */
+	if (!container->cri)
+		container_log_notes(process->spec);
 	list_append(&container->execs, &process->link);
 	task_event_exec_added(process);
 	return 0;

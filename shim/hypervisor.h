@@ -108,6 +108,11 @@ struct hypervisor_ops {
 	size_t (*console)(struct hypervisor *hv, char *buf, size_t max);
 	/* Of all processes of the VM, those to come too. 0 or -errno. */
 	int (*set_oom_score)(struct hypervisor *hv, int score);
+	/*
+	 * Moves all processes of the VM, those to come too, into the cgroup that path names in each of the
+	 * host's hierarchies (host_cgroup.h).
+	 */
+	int (*enter_cgroup)(struct hypervisor *hv, const char *path, struct err *err);
 	/* Fails every open request, now; the VM ends soon. Console and pid stay. NULL: none is ever open. */
 	void (*hang_up)(struct hypervisor *hv);
 	/* Frees, after having ended the child and waited for it if it still runs. */

@@ -33,6 +33,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "shim/argv.h"
+#include "shim/host_cgroup.h"
 #include "shim/hypervisor.h"
 #include "shim/image_tool.h"
 #include "shim/oom_score.h"
@@ -411,6 +412,14 @@ static int qemu_set_oom_score(struct hypervisor *hv, int score)
 	return r;
 }
 
+static int qemu_enter_cgroup(struct hypervisor *hv, const char *path, struct err *err)
+{
+	struct qemu *qemu = qemu_of(hv);
+	int r = host_cgroup_enter(path, qemu->monitor.pid, err);
+
+	return r == 0 ? host_cgroup_enter(path, qemu->share.pid, err) : r;
+}
+
 static int qemu_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err)
 {
 	struct qemu *qemu = qemu_of(hv);
@@ -432,5 +441,6 @@ const struct hypervisor_ops hypervisor_qemu = {
 	.open_share = qemu_open_share,
 	.console = qemu_console,
 	.set_oom_score = qemu_set_oom_score,
+	.enter_cgroup = qemu_enter_cgroup,
 	.destroy = qemu_destroy,
 };

@@ -107,6 +107,7 @@ static void vmm_destroy(struct hypervisor *hv)
 	console_ring_close(vmm->ring);
 	close_fd(&vmm->ring_fd);
 	close_fd(&vmm->pidfd);
+	free(vmm->cgroup);
 	free(vmm);
 }
 
@@ -407,6 +408,7 @@ const struct hypervisor_ops hypervisor_vmm = {
 	.stages = vmm_stages,
 	.console = vmm_console,
 	.set_oom_score = vmm_set_oom_score,
+	.enter_cgroup = vmm_enter_cgroup,
 	.hang_up = vmm_hang_up,
 	.destroy = vmm_destroy,
 };

@@ -13,6 +13,7 @@ struct vmm {
 	struct loop *loop;
 	int pidfd, ring_fd, log_fd;
 	struct source *child;
+	char *cgroup;    /* NULL: where we are */
 	pid_t share_pid; /* 0: not running */
 	int share_pidfd;
 	struct source *share_source;
@@ -45,6 +46,7 @@ void vmm_on_done(const ProtobufCMessage *reply, const struct err *err, void *dat
 void vmm_stop(struct hypervisor *hv);
 /* Of the monitor and of the file server, where there is one. */
 int vmm_set_oom_score(struct hypervisor *hv, int score);
+int vmm_enter_cgroup(struct hypervisor *hv, const char *path, struct err *err);
 /* The network that it begins with; nothing where that is none. */
 int vmm_start_net(struct vmm *vmm, const struct hypervisor_net *net, struct err *err);
 int vmm_attach_net(struct hypervisor *hv, const struct hypervisor_net *net, hypervisor_done done,

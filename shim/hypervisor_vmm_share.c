@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "common/loop.h"
 #include "shim/argv.h"
+#include "shim/host_cgroup.h"
 #include "shim/oom_score.h"
 #include "shim/places.h"
 #include "shim/spawn.h"
@@ -70,7 +72,9 @@ static int spawn_share(struct vmm *vmm, bool readonly, int fuse_fd, int control_
 	if (r < 0)
 		return r;
 	r = loop_add_io(vmm->loop, vmm->share_pidfd, EPOLLIN, on_share, vmm, &vmm->share_source);
-	return r < 0 ? err_set_errno(err, -r, "cannot watch sbx-share") : 0;
+	if (r < 0)
+		return err_set_errno(err, -r, "cannot watch sbx-share");
+	return vmm->cgroup ? host_cgroup_enter(vmm->cgroup, vmm->share_pid, err) : 0;
 }
 
 int vmm_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err)
@@ -95,6 +99,21 @@ int vmm_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err
 		return err_set_errno(err, -r, "cannot attach sbx-share");
 	*ret_fd = TAKE_FD(ours);
 	return 0;
+}
+
+int vmm_enter_cgroup(struct hypervisor *hv, const char *path, struct err *err)
+{
+	struct vmm *vmm = vmm_of(hv);
+	int r;
+
+	free(vmm->cgroup);
+	vmm->cgroup = strdup(path);
+	if (!vmm->cgroup)
+		return err_set(err, ENOMEM, "out of memory");
+	r = host_cgroup_enter(path, hv->pid, err);
+	if (r == 0 && vmm->share_pid > 0)
+		r = host_cgroup_enter(path, vmm->share_pid, err);
+	return r;
 }
 
 int vmm_set_oom_score(struct hypervisor *hv, int score)

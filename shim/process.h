@@ -46,6 +46,8 @@ struct process {
 	struct rpc_call *
 		delete_call; /* that of Delete, from when the agent is asked; nobody finds it any more */
 	bool failed;         /* it ended with the VM */
+	bool resized;        /* an exec's terminal, before its start: to this */
+	uint32_t rows, columns;
 	struct source *drop;
 };
 

@@ -19,6 +19,7 @@
 
 #include "common/log.h"
 #include "common/loop.h"
+#include "shim/guest_clock.h"
 #include "shim/last_words.h"
 #include "shim/places.h"
 #include "shim/share.h"
@@ -152,6 +153,8 @@ static void on_agent_ready(const Agent__SetupResponse *setup, void *data)
 	stages_mark(&sandbox->stages, "agent ready");
 	source_arm(sandbox->deadline, 0);
 	sandbox->state = SANDBOX_READY;
+	if (guest_clock_create(sandbox->loop, sandbox, &sandbox->clock) < 0)
+		log_warn("the guest's clock will not follow the host's");
 	log_info("guest kernel %.64s, %u CPUs, %" PRIu64 " bytes", setup->kernel,
 		 setup->cpus_online, setup->memory_bytes);
 	sandbox->events.ready(sandbox->events.data);
@@ -328,6 +331,7 @@ void sandbox_hang_up(struct sandbox *sandbox)
 void sandbox_finish(struct sandbox *sandbox)
 {
 	sandbox->state = SANDBOX_DEAD;
+	guest_clock_destroy(TAKE_PTR(sandbox->clock));
 	source_remove(sandbox->deadline);
 	source_remove(sandbox->failure);
 	sandbox->deadline = sandbox->failure = NULL;

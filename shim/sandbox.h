@@ -16,6 +16,7 @@
 #include "shim/hypervisor.h"
 #include "shim/stages.h"
 
+struct guest_clock;
 struct loop;
 struct share;
 struct stream_hub;
@@ -63,6 +64,7 @@ struct sandbox {
 	struct agent_client *agent;
 	struct stream_hub *hub;
 	struct share *share; /* NULL until the first shared folder */
+	struct guest_clock *clock;
 	struct source *deadline, *failure;
 	struct stages stages;
 	uint64_t begin_ns;

@@ -110,8 +110,8 @@ static int open_network(struct shim *shim, const struct spec *spec, unsigned cpu
 
 		return r < 0 ? r : pod_dir_write_network(shim->pod, path, &shim->net.joint, err);
 	}
-	if (!shim->own_pod && group_is_sandbox(spec))
-		log_warn("the pod comes without a network namespace, as with hostNetwork: it has a "
+	if (!shim->own_pod && !spec_has_namespace(spec, "network"))
+		log_warn("the spec has no network namespace, as with hostNetwork: the pod has a "
 			 "loopback interface of its own and nothing else");
 	if (!shim->own_pod || !network || strcmp(network, "user") != 0)
 		return 0;
@@ -158,7 +158,7 @@ static int enter_cgroup(struct shim *shim, const struct spec *spec, struct err *
 	r = host_cgroup_path(asked, path, err);
 	if (r == 0)
 		r = pod_dir_write_cgroup(shim->pod, path, err);
-	return r < 0 ? r : host_cgroup_enter(path, shim->sandbox.hv->pid, err);
+	return r < 0 ? r : shim->sandbox.hv->ops->enter_cgroup(shim->sandbox.hv, path, err);
 }
 
 int shim_start_sandbox(struct shim *shim, const struct pod_plan *plan, const Google__Any *options,

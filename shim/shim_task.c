@@ -246,9 +246,18 @@ static void handle_resize(struct rpc_call *call, const ProtobufCMessage *msg, vo
 	const Task__ResizePtyRequest *req = (const Task__ResizePtyRequest *)msg;
 	Agent__ResizeRequest request = AGENT__RESIZE_REQUEST__INIT;
 	struct shim *shim = task_shim(data);
+	struct process *process = task_find_running(shim, req->id, req->exec_id, call);
 
-	if (!task_find_running(shim, req->id, req->exec_id, call))
+	if (!process)
 		return;
+	/* The guest hears of an exec with its start. */
+	if (req->exec_id[0] && process->state == PROCESS_CREATED) {
+		process->resized = true;
+		process->rows = req->height;
+		process->columns = req->width;
+		rpc_reply_empty(call);
+		return;
+	}
 	request.id = req->id;
 	request.exec_id = req->exec_id;
 	request.rows = req->height;

@@ -426,6 +426,17 @@ const char *spec_annotation(const struct spec *spec, const char *key)
 	return NULL;
 }
 
+bool spec_has_namespace(const struct spec *spec, const char *type)
+{
+	const struct spec_linux *from = spec->config.linux;
+	const struct spec_namespace *namespaces = from ? from->namespaces.items : NULL;
+
+	for (size_t i = 0; from && i < from->namespaces.n; i++)
+		if (strcmp(namespaces[i].type, type) == 0)
+			return true;
+	return false;
+}
+
 const char *spec_namespace_path(const struct spec *spec, const char *type)
 {
 	const struct spec_linux *from = spec->config.linux;

@@ -281,6 +281,8 @@ const char *spec_mount_kernel_type(const struct spec_mount *mount);
 /* The value of an annotation, or NULL. */
 const char *spec_annotation(const struct spec *spec, const char *key);
 
+/* Whether the spec lists a namespace of that type, with a path or without. */
+bool spec_has_namespace(const struct spec *spec, const char *type);
 /* The path of the namespace of that type which a container is to be in, as the spec gives it; NULL: none. */
 const char *spec_namespace_path(const struct spec *spec, const char *type);
 

@@ -39,6 +39,9 @@ static int pack_v2(const Agent__StatsResponse *s, Google__Any *ret)
 	Metrics2__CPUStat cpu = METRICS2__CPUSTAT__INIT;
 	Metrics2__MemoryStat memory = METRICS2__MEMORY_STAT__INIT;
 	Metrics2__MemoryEvents events = METRICS2__MEMORY_EVENTS__INIT;
+	/* nerdctl looks into it unasked. One for all of the guest's disks, which nobody outside knows apart. */
+	Metrics2__IOEntry entry = METRICS2__IOENTRY__INIT, *disks = &entry;
+	Metrics2__IOStat io = METRICS2__IOSTAT__INIT;
 
 	pids.current = s->pids;
 	pids.limit = s->pids_limit;
@@ -60,11 +63,27 @@ static int pack_v2(const Agent__StatsResponse *s, Google__Any *ret)
 	memory.pgmajfault = s->pgmajfault;
 	events.oom = s->oom;
 	events.oom_kill = s->oom_kill;
+	entry.rbytes = s->io_read_bytes;
+	entry.wbytes = s->io_write_bytes;
+	entry.rios = s->io_reads;
+	entry.wios = s->io_writes;
+	io.usage = &disks;
+	io.n_usage = 1;
 	metrics.pids = &pids;
 	metrics.cpu = &cpu;
 	metrics.memory = &memory;
+	metrics.io = &io;
 	metrics.memory_events = &events;
 	return pack(&metrics.base, ret);
+}
+
+static Metrics1__BlkIOEntry blkio_entry(const char *op, uint64_t value)
+{
+	Metrics1__BlkIOEntry entry = METRICS1__BLK_IOENTRY__INIT;
+
+	entry.op = (char *)(uintptr_t)op;
+	entry.value = value;
+	return entry;
 }
 
 static int pack_v1(const Agent__StatsResponse *s, Google__Any *ret)
@@ -77,6 +96,14 @@ static int pack_v1(const Agent__StatsResponse *s, Google__Any *ret)
 	Metrics1__MemoryStat memory = METRICS1__MEMORY_STAT__INIT;
 	Metrics1__MemoryEntry used = METRICS1__MEMORY_ENTRY__INIT;
 	Metrics1__MemoryEntry swap = METRICS1__MEMORY_ENTRY__INIT;
+	Metrics1__BlkIOStat blkio = METRICS1__BLK_IOSTAT__INIT;
+	Metrics1__BlkIOEntry entries[] = {
+		blkio_entry("Read", s->io_read_bytes),
+		blkio_entry("Write", s->io_write_bytes),
+		blkio_entry("Read", s->io_reads),
+		blkio_entry("Write", s->io_writes),
+	};
+	Metrics1__BlkIOEntry *of[] = {&entries[0], &entries[1], &entries[2], &entries[3]};
 
 	pids.current = s->pids;
 	/* None, in v1. */
@@ -107,6 +134,10 @@ static int pack_v1(const Agent__StatsResponse *s, Google__Any *ret)
 	metrics.pids = &pids;
 	metrics.cpu = &cpu;
 	metrics.memory = &memory;
+	blkio.io_service_bytes_recursive = &of[0];
+	blkio.io_serviced_recursive = &of[2];
+	blkio.n_io_service_bytes_recursive = blkio.n_io_serviced_recursive = 2;
+	metrics.blkio = &blkio;
 	return pack(&metrics.base, ret);
 }
 

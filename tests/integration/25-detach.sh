@@ -74,6 +74,17 @@ if [ "${SBX_HYPERVISOR:-vmm}" = vmm ]; then
 	"$sbx" rm fenced >/dev/null
 fi
 
+# The guest's clock is the host's: here what makes it so when the host's is set, as it is, to what it shows.
+"$sbx" run -d --name clock "${driver[@]}" --cap-add SYS_TIME --security-opt seccomp=unconfined -- sleep 1000 >/dev/null
+behind() { echo $(($(date +%s) - $("$sbx" exec clock date +%s))); }
+"$sbx" exec clock date -s @1000000000 >/dev/null
+check "a guest's clock can be wrong" '[ "$(behind)" -gt 1000000 ]'
+date -s "$(date +%FT%T.%N)" >/dev/null
+for _ in $(seq 50); do [ "$(behind)" -lt 1000 ] && break; sleep 0.1; done
+late=$(behind)
+check "and is the host's when that is set" '[ "$late" -ge -1 ] && [ "$late" -le 1 ]'
+"$sbx" rm -f clock >/dev/null
+
 "$sbx" run -d --timeout 1 --name timed "${driver[@]}" -- sleep 1000 >/dev/null
 check "--timeout works without anybody there" '[ "$("$sbx" wait timed)" = 124 ]'
 "$sbx" rm timed >/dev/null

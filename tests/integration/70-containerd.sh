@@ -50,7 +50,8 @@ own_kib() { awk '/^Private_(Clean|Dirty):/ { sum += $2 } END { print sum }' "/pr
 sleep 1
 kib=$(own_kib containerd-shim)
 check "the shim idle with one container: $kib KiB of its own, at most 1024" '[ "$kib" -gt 0 ] && [ "$kib" -le 1024 ]'
-check "the monitor is in the container's cgroup" 'grep -q default/long /proc/$(pgrep -x sbx-vmm)/cgroup'
+check "the monitor and the file server are in the container's cgroup" 'grep -q default/long /proc/$(pgrep -x sbx-vmm)/cgroup &&
+	grep -q default/long /proc/$(pgrep -x sbx-share)/cgroup'
 check "task list" 'ctr task list | grep -q "long.*RUNNING"'
 timeout 60 ctr task exec --exec-id e1 long sh -c 'echo in; exit 3' >"$work/out" 2>"$work/err"
 status=$?

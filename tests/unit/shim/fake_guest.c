@@ -133,10 +133,15 @@ static void handle_delete(struct rpc_call *call, const ProtobufCMessage *msg, vo
 	hold(call, "Delete", ((const Agent__ProcessRequest *)msg)->exec_id);
 }
 
+static void handle_resize(struct rpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	hold(call, "Resize", ((const Agent__ResizeRequest *)msg)->exec_id);
+}
+
 static const struct rpc_method methods[] = {
 	{"Setup", handle_setup},   {"Create", handle_create}, {"Start", handle_start},
 	{"Exec", handle_exec},     {"Kill", handle_kill},     {"Wait", handle_wait},
-	{"Delete", handle_delete},
+	{"Delete", handle_delete}, {"Resize", handle_resize},
 };
 static const struct rpc_service service = {&agent__agent__descriptor, NULL, methods,
 					   ARRAY_SIZE(methods)};

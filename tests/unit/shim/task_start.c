@@ -22,6 +22,29 @@ static struct process *start_exec(void)
 	return exec;
 }
 
+/* nerdctl tells the size of an exec's terminal before its start, when the guest does not know it. */
+Test(task_start, a_size_that_comes_first_waits_for_it)
+{
+	Task__ResizePtyRequest request = TASK__RESIZE_PTY_REQUEST__INIT;
+	struct process *exec = guest_add_exec("e");
+
+	exec->state = PROCESS_CREATED;
+	request.id = (char *)"c";
+	request.exec_id = (char *)"e";
+	request.height = 30;
+	request.width = 100;
+	guest_ask("ResizePty", &request.base, "size");
+	cr_assert_str_eq(guest.answers, "size;");
+	cr_assert_not(guest_was_asked("Resize", "e"));
+	cr_assert(exec->resized);
+	cr_assert_eq(exec->rows, 30);
+	cr_assert_eq(exec->columns, 100);
+	exec->state = PROCESS_RUNNING;
+	guest_ask("ResizePty", &request.base, "again");
+	guest_answers("Resize", "e");
+	cr_assert_str_eq(guest.answers, "size;again;");
+}
+
 /* Not ENOENT, which comes as NotFound: the container and the exec are there. */
 Test(task_start, a_program_that_is_not_there_is_no_code)
 {

@@ -29,6 +29,10 @@ static Agent__StatsResponse numbers(void)
 	s.active_file = 100;
 	s.pgfault = 21;
 	s.pgmajfault = 22;
+	s.io_read_bytes = 4096;
+	s.io_write_bytes = 8192;
+	s.io_reads = 1;
+	s.io_writes = 2;
 	s.oom = 31;
 	s.oom_kill = 32;
 	return s;
@@ -74,6 +78,13 @@ Test(task_stats, cgroup_v1)
 	cr_assert_eq(m->memory->usage->limit, 2000);
 	cr_assert_eq(m->memory->swap->usage, 1050);
 	cr_assert_eq(m->memory->swap->limit, 2100);
+	cr_assert_eq(m->blkio->n_io_service_bytes_recursive, 2);
+	cr_assert_str_eq(m->blkio->io_service_bytes_recursive[0]->op, "Read");
+	cr_assert_eq(m->blkio->io_service_bytes_recursive[0]->value, 4096);
+	cr_assert_str_eq(m->blkio->io_service_bytes_recursive[1]->op, "Write");
+	cr_assert_eq(m->blkio->io_service_bytes_recursive[1]->value, 8192);
+	cr_assert_eq(m->blkio->io_serviced_recursive[0]->value, 1);
+	cr_assert_eq(m->blkio->io_serviced_recursive[1]->value, 2);
 	protobuf_c_message_free_unpacked(&m->base, NULL);
 }
 
@@ -120,6 +131,11 @@ Test(task_stats, cgroup_v2)
 	cr_assert_eq(m->memory->swap_limit, 100);
 	cr_assert_eq(m->memory->anon, 600);
 	cr_assert_eq(m->memory->inactive_file, 300);
+	cr_assert_eq(m->io->n_usage, 1);
+	cr_assert_eq(m->io->usage[0]->rbytes, 4096);
+	cr_assert_eq(m->io->usage[0]->wbytes, 8192);
+	cr_assert_eq(m->io->usage[0]->rios, 1);
+	cr_assert_eq(m->io->usage[0]->wios, 2);
 	cr_assert_eq(m->memory_events->oom, 31);
 	cr_assert_eq(m->memory_events->oom_kill, 32);
 	protobuf_c_message_free_unpacked(&m->base, NULL);
