@@ -42,12 +42,47 @@ static const struct {
 	{"sysfs", "/sys", NULL, KERNEL_FS},
 	{"devtmpfs", "/dev", "mode=0755", MS_NOSUID | MS_NOEXEC},
 	/*
-	 * nsdelegate: a container may not lift the limits of its own cgroup namespace's root, as such; with
-	 * CAP_SYS_ADMIN it has a way (docs/threat-model.md).
+	 * nsdelegate: a container may not lift the limits of its own cgroup namespace's root, nor go round it
+	 * (guest-kernel-config/cgroup-namespace.patch).
 	 */
 	{"cgroup2", "/sys/fs/cgroup", "nsdelegate,memory_recursiveprot", KERNEL_FS},
 	{"tmpfs", "/run", "mode=0755,size=1m", MS_NOSUID | MS_NODEV},
 };
+
+/*
+ * What the kernel counts for the guest as a whole, or for a user, who in the guest's own user namespace is the
+ * agent's too: a container that has all of it would keep the agent and its neighbours from theirs. Its
+ * cgroup's memory is the bound of what each of these takes.
+ */
+static const struct {
+	const char *file, *value;
+} counts[] = {
+	{"fs/epoll/max_user_watches", "9223372036854775807"},
+	{"fs/inotify/max_user_instances", "2147483647"},
+	{"fs/file-max", "9223372036854775807"},
+	{"fs/aio-max-nr", "9223372036854775807"},
+	{"kernel/pid_max", "4194304"},
+	{"kernel/pty/max", "1048576"},
+	{"user/max_cgroup_namespaces", "2147483647"},
+	{"user/max_ipc_namespaces", "2147483647"},
+	{"user/max_mnt_namespaces", "2147483647"},
+	{"user/max_net_namespaces", "2147483647"},
+	{"user/max_pid_namespaces", "2147483647"},
+	{"user/max_time_namespaces", "2147483647"},
+	{"user/max_user_namespaces", "2147483647"},
+	{"user/max_uts_namespaces", "2147483647"},
+	/* No cgroup pays for keys. */
+	{"kernel/keys/root_maxkeys", "10000"},
+	{"kernel/keys/root_maxbytes", "4194304"},
+};
+
+static void raise_counts(void)
+{
+	_cleanup_close_ int dir = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		io_write_value(dir, counts[i].file, counts[i].value);
+}
 
 /* The kernel was quieter until now, unless somebody asked for more. */
 static void raise_console_level(void)
@@ -100,6 +135,7 @@ int early_mounts(struct err *err)
 	 * instead, of which a VM has few.
 	 */
 	io_write_value(AT_FDCWD, "/sys/kernel/rcu_expedited", "1");
+	raise_counts();
 	raise_console_level();
 	return 0;
 }

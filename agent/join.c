@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -19,6 +20,7 @@
 
 #include "agent/child.h"
 #include "agent/copy.h"
+#include "agent/fsmount.h"
 #include "agent/report.h"
 #include "common/cleanup.h"
 
@@ -61,22 +63,24 @@ static int join_namespaces(const struct child_args *args, struct err *err)
 
 /*
  * For a stream that nobody has. Not the container's own, which its programs may have broken, and no process could
- * be run in it any more, not even one that looks after it; nor the agent's, whose mode they could change.
+ * be run in it any more, not even one that looks after it; nor the agent's, whose mode they could change. And in
+ * a file system of its own, which is mounted nowhere: where anybody with rights enough can mount the same, a name is
+ * another file by the time that it is opened, and a descriptor of one of the agent's mounts leads to its root.
  */
 static int make_null(void)
 {
-	char path[40];
+	_cleanup_fsmount_ struct fsmount fs = FSMOUNT_INIT;
+	_cleanup_close_ int root = -1;
 	int fd;
 
-	snprintf(path, sizeof(path), "/dev/null-%d", getpid());
-	/* Of one that was killed here. */
-	unlink(path);
-	if (mknod(path, S_IFCHR | 0666, makedev(1, 3)) < 0)
+	if (fsmount_open(&fs, "tmpfs", NULL) < 0)
 		return -1;
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	root = fsmount_create(&fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, NULL);
+	if (root < 0 || mknodat(root, "null", S_IFCHR | 0666, makedev(1, 3)) < 0)
+		return -1;
+	fd = openat(root, "null", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0)
 		fchmod(fd, 0666);
-	unlink(path);
 	return fd;
 }
 

@@ -64,7 +64,6 @@ static int leave_root(void)
 
 void ns_run_pod_init(const char *ready_fd)
 {
-	const struct caps none = {0};
 	const uint64_t one = 1;
 	sigset_t signals;
 	uint64_t fd;
@@ -73,9 +72,7 @@ void ns_run_pod_init(const char *ready_fd)
 	sigprocmask(SIG_SETMASK, &signals, NULL);
 	prctl(PR_SET_NAME, "pod");
 	prctl(PR_SET_DUMPABLE, 0);
-	if (parse_uint(ready_fd, &fd) < 0 || unshare(CLONE_NEWCGROUP) < 0 || leave_root() < 0 ||
-	    caps_drop_bounding(0) < 0 || caps_apply(&none) < 0 ||
-	    write((int)fd, &one, sizeof(one)) != sizeof(one))
+	if (parse_uint(ready_fd, &fd) < 0 || write((int)fd, &one, sizeof(one)) != sizeof(one))
 		_exit(1);
 	close_range(0, ~0u, 0);
 	for (;;) {
@@ -86,15 +83,23 @@ void ns_run_pod_init(const char *ready_fd)
 	}
 }
 
+/*
+ * All that it has no use for goes before the exec: with binfmt_misc, which a container may have been given the right
+ * to set, the kernel runs another program than it is told to.
+ */
 static void __attribute__((noreturn)) exec_pod_init(int ready_fd)
 {
+	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	const struct caps none = {0};
 	char number[16];
 	char *const argv[] = {(char *)"sbx-agent", (char *)"pod", number, NULL};
 	char *const envp[] = {NULL};
 
 	snprintf(number, sizeof(number), "%d", ready_fd);
-	fcntl(ready_fd, F_SETFD, 0);
-	execve("/proc/self/exe", argv, envp);
+	if (self >= 0 && unshare(CLONE_NEWCGROUP) == 0 && leave_root() == 0 &&
+	    caps_drop_bounding(0) == 0 && caps_apply(&none) == 0 &&
+	    fcntl(ready_fd, F_SETFD, 0) == 0)
+		execveat(self, "", argv, envp, AT_EMPTY_PATH);
 	_exit(1);
 }
 

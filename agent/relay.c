@@ -32,6 +32,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -79,8 +80,11 @@ struct relay {
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
+/* Shut down, too: an exec's helper that a container has frozen as it came into its cgroup still has a copy. */
 static void close_lane(struct lane *lane)
 {
+	if (lane->is.sock >= 0)
+		shutdown(lane->is.sock, SHUT_RDWR);
 	close_fd(&lane->is.sock);
 	close_fd(&lane->is.fd);
 }

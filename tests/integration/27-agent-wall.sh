@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # also: qemu
 # Containers against the agent of their guest: what they see of it, its memory and descriptors, its
-# namespaces and cgroups, and whether it goes on whatever they do (guest_wall.c, guest_lift.c).
+# namespaces and cgroups, and whether it goes on whatever they do (guest_wall.c, guest_lift.c, guest_stall.c).
 set -u
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
@@ -12,6 +12,7 @@ cp "$(command -v busybox)" "$work/root/bin/busybox"
 cp "$wall" "$work/root/bin/wall"
 cp "$build/tests/guest_hold" "$work/root/bin/hold"
 cp "$build/tests/guest_lift" "$work/root/bin/lift"
+cp "$build/tests/guest_stall" "$work/root/bin/stall"
 busybox --list | while read -r applet; do
 	[ "$applet" = busybox ] || ln -s busybox "$work/root/bin/$applet"
 done
@@ -86,6 +87,19 @@ timeout -k 1 2 "$sbx" exec box yes 2>/dev/null </dev/null | head -c 10 >/dev/nul
 goes_on "an exec that stops, one that nobody reads"
 "$sbx" rm -f box >/dev/null 2>&1
 
+# What the kernel counts by user is not used up for the agent, who is root as the container is. No profile: as
+# in Kubernetes, where none is asked for.
+"$sbx" run -d --name box -m 512m "${driver[@]}" --security-opt seccomp=unconfined "$image" sleep 1000 >/dev/null 2>&1
+inside stall try
+check "$(grep -c ': refused: ' "$work/out") ways to hold the agent up are refused" 'all_refused 5'
+for what in "watches 200000" "spaces 4000"; do
+	inside sh -c "stall $what >/tmp/kept 2>&1 </dev/null &"
+	for _ in $(seq 100); do inside cat /tmp/kept; grep -q kept "$work/out" && break; sleep 0.2; done
+	check "$(sed -n 's/^kept/had/p' "$work/out") $what: kept" 'out_has "kept ${what#* }"'
+	goes_on "$what"
+done
+"$sbx" rm -f box >/dev/null 2>&1
+
 # --- with rights that no default gives ----------------------------------------------------------------
 
 # Every capability in the guest's own user namespace: it may change what the guest has, but it is in a process
@@ -99,6 +113,8 @@ inside sh -c 'mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg && cd /tmp/cg &&
 	ls -d /tmp/cg/../agent /tmp/cg/agent /tmp/cg/pod 2>/dev/null; echo end'
 check "its cgroup's limits are not its own to lift" 'out_has end && ! out_has REACHED && out_has 0::/'
 goes_on "a cgroup of its own making"
+inside stall try
+check "no way to hold the agent up with every capability" 'all_refused 5'
 inside lift here user
 check "nor in any way round: from a namespace further down, by a handle, by programs" 'all_refused 8'
 "$sbx" run --rm -m 256m "${driver[@]}" --security-opt seccomp=unconfined "$image" lift here user >"$work/out" 2>"$work/err" </dev/null

@@ -86,9 +86,42 @@ static int from_further_down(void)
 	return unshare(CLONE_NEWCGROUP) < 0 ? -1 : write_limits(MOUNT);
 }
 
+static long bpf(int cmd, union bpf_attr *attr)
+{
+	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
+/* A filter by which no device can be opened. */
+static int attach(int cgroup)
+{
+	const struct bpf_insn none[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+		.expected_attach_type = BPF_CGROUP_DEVICE,
+		.insns = (uintptr_t)none,
+		.insn_cnt = 2,
+		.license = (uintptr_t) "Apache-2.0",
+	};
+	int prog = (int)bpf(BPF_PROG_LOAD, &attr);
+
+	trying("a filter of another one");
+	if (prog < 0)
+		return -1;
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)cgroup;
+	attr.attach_bpf_fd = (uint32_t)prog;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	attr.attach_flags = BPF_F_ALLOW_MULTI;
+	return bpf(BPF_PROG_ATTACH, &attr) < 0 ? -1 : 0;
+}
+
 /* Any cgroup by its number, which are small: its directory's handle is no more than that. */
 static int by_handle(void)
 {
+	char dir[32];
 	union {
 		struct file_handle handle;
 		char space[sizeof(struct file_handle) + 8];
@@ -105,7 +138,6 @@ static int by_handle(void)
 	memcpy(&own, u.handle.f_handle, sizeof(own));
 	at = open(MOUNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (id = 1; id < own + 64; id++) {
-		char dir[32];
 		int fd;
 
 		if ((uint32_t)id == (uint32_t)own)
@@ -115,6 +147,9 @@ static int by_handle(void)
 		if (fd < 0)
 			continue;
 		found++;
+		trying("a cgroup in another one");
+		if (mkdirat(fd, "lift", 0755) == 0 || attach(fd) == 0)
+			return 0;
 		snprintf(dir, sizeof(dir), "/proc/self/fd/%d", fd);
 		if (write_limits(dir) == 0)
 			return 0;
@@ -123,11 +158,6 @@ static int by_handle(void)
 	if (found)
 		trying("another cgroup's limits");
 	return -1;
-}
-
-static long bpf(int cmd, union bpf_attr *attr)
-{
-	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
 /* The programs that judge what devices it opens. */
@@ -180,7 +210,7 @@ static const struct {
 } ways[] = {
 	{"its limits at the root", at_the_root},
 	{"its limits from further down", from_further_down},
-	{"limits by handle", by_handle},
+	{"another cgroup by handle", by_handle},
 	{"its device filter", device_filter},
 };
 
