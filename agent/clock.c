@@ -13,16 +13,18 @@
 /* What is less is made up for at 500 ppm, a quarter of an hour for this: time never goes back. */
 #define STEP_NS (SECOND_NS / 2)
 
-static int step(int64_t now_ns, int64_t adjust_ns)
+/* In one call: the host may take the processor away between two. */
+static int step(int64_t adjust_ns)
 {
-	struct timespec ts;
-	int64_t then;
+	struct timex timex = {.modes = ADJ_SETOFFSET | ADJ_NANO};
 
-	if (__builtin_add_overflow(now_ns, adjust_ns, &then) || then < 0)
-		return -EINVAL;
-	ts.tv_sec = (time_t)(then / SECOND_NS);
-	ts.tv_nsec = (long)(then % SECOND_NS);
-	return clock_settime(CLOCK_REALTIME, &ts) < 0 ? -errno : 0;
+	timex.time.tv_sec = adjust_ns / SECOND_NS;
+	timex.time.tv_usec = adjust_ns % SECOND_NS; /* nanoseconds, by ADJ_NANO; never negative */
+	if (timex.time.tv_usec < 0) {
+		timex.time.tv_sec--;
+		timex.time.tv_usec += SECOND_NS;
+	}
+	return adjtimex(&timex) < 0 ? -errno : 0;
 }
 
 static int slew(int64_t adjust_ns)
@@ -38,14 +40,12 @@ void handle_clock(struct rpc_call *call, const ProtobufCMessage *msg, void *data
 	Agent__ClockResponse reply = AGENT__CLOCK_RESPONSE__INIT;
 	struct err err = ERR_INIT;
 	struct timespec now;
-	int64_t now_ns;
 	int r = 0;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	now_ns = now.tv_sec * SECOND_NS + now.tv_nsec;
-	reply.realtime_ns = (uint64_t)now_ns;
+	reply.realtime_ns = (uint64_t)(now.tv_sec * SECOND_NS + now.tv_nsec);
 	if (request->adjust_ns <= -STEP_NS || request->adjust_ns >= STEP_NS)
-		r = step(now_ns, request->adjust_ns);
+		r = step(request->adjust_ns);
 	else if (request->adjust_ns)
 		r = slew(request->adjust_ns);
 	if (r < 0) {

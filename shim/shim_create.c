@@ -111,7 +111,7 @@ static int open_network(struct shim *shim, const struct spec *spec, unsigned cpu
 		return r < 0 ? r : pod_dir_write_network(shim->pod, path, &shim->net.joint, err);
 	}
 	if (!shim->own_pod && !spec_has_namespace(spec, "network"))
-		log_warn("the spec has no network namespace, as with hostNetwork: the pod has a "
+		log_warn("the pod comes without a network namespace, as with hostNetwork: it has a "
 			 "loopback interface of its own and nothing else");
 	if (!shim->own_pod || !network || strcmp(network, "user") != 0)
 		return 0;

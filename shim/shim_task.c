@@ -250,6 +250,10 @@ static void handle_resize(struct rpc_call *call, const ProtobufCMessage *msg, vo
 
 	if (!process)
 		return;
+	if (req->height > UINT16_MAX || req->width > UINT16_MAX) {
+		task_fail(call, EINVAL, "a terminal's size: more than 65535");
+		return;
+	}
 	/* The guest hears of an exec with its start. */
 	if (req->exec_id[0] && process->state == PROCESS_CREATED) {
 		process->resized = true;
