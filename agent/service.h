@@ -18,6 +18,8 @@ void handle_shutdown(struct rpc_call *call, const ProtobufCMessage *req, void *d
 
 /* grow.c */
 void handle_grow(struct rpc_call *call, const ProtobufCMessage *req, void *data);
+
+/* clock.c */
 void handle_clock(struct rpc_call *call, const ProtobufCMessage *req, void *data);
 
 /* service_network.c */

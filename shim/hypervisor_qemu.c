@@ -417,7 +417,8 @@ static int qemu_enter_cgroup(struct hypervisor *hv, const char *path, struct err
 	struct qemu *qemu = qemu_of(hv);
 	int r = host_cgroup_enter(path, qemu->monitor.pid, err);
 
-	return r == 0 ? host_cgroup_enter(path, qemu->share.pid, err) : r;
+	/* 0, of one that has ended, would be ourselves. */
+	return r == 0 && qemu->share.pid > 0 ? host_cgroup_enter(path, qemu->share.pid, err) : r;
 }
 
 static int qemu_open_share(struct hypervisor *hv, bool readonly, int *ret_fd, struct err *err)

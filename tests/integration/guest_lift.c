@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program in a container that tries to be rid of what its cgroup sets: "NAME: refused: why" or
- * "NAME: REACHED". Static: it is copied into images. What works stays so.
+ * "NAME: REACHED". Static: it is copied into images. What works changes nothing, so that it can be run
+ * outside, too: a limit is written as it was, what was made is removed, and a filter allows everything.
  *
  *	lift [here|user]...	each way as it is, or from a user namespace of its own
  *
@@ -54,6 +55,22 @@ static int mount_anew(void)
 	return mount("none", MOUNT, "cgroup2", 0, NULL);
 }
 
+/* What it is already: that it is taken is enough. */
+static int write_again(const char *path)
+{
+	char text[64];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	trying(path);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return -1;
+	text[n] = '\0';
+	return write_text(path, text);
+}
+
 static int write_limits(const char *dir)
 {
 	static const char *const limits[] = {"memory.max", "pids.max", "cgroup.max.descendants"};
@@ -61,7 +78,7 @@ static int write_limits(const char *dir)
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, limits[i]);
-		if (write_text(path, "max") == 0)
+		if (write_again(path) == 0)
 			return 0;
 	}
 	return -1;
@@ -91,17 +108,27 @@ static long bpf(int cmd, union bpf_attr *attr)
 	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
-/* A filter by which no device can be opened. */
+static long on_cgroup(int cmd, int cgroup, int prog)
+{
+	union bpf_attr attr = {0};
+
+	attr.target_fd = (uint32_t)cgroup;
+	attr.attach_bpf_fd = (uint32_t)prog;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	attr.attach_flags = cmd == BPF_PROG_ATTACH ? BPF_F_ALLOW_MULTI : 0;
+	return bpf(cmd, &attr);
+}
+
 static int attach(int cgroup)
 {
-	const struct bpf_insn none[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+	const struct bpf_insn all[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	union bpf_attr attr = {
 		.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
 		.expected_attach_type = BPF_CGROUP_DEVICE,
-		.insns = (uintptr_t)none,
+		.insns = (uintptr_t)all,
 		.insn_cnt = 2,
 		.license = (uintptr_t) "Apache-2.0",
 	};
@@ -110,12 +137,10 @@ static int attach(int cgroup)
 	trying("a filter of another one");
 	if (prog < 0)
 		return -1;
-	memset(&attr, 0, sizeof(attr));
-	attr.target_fd = (uint32_t)cgroup;
-	attr.attach_bpf_fd = (uint32_t)prog;
-	attr.attach_type = BPF_CGROUP_DEVICE;
-	attr.attach_flags = BPF_F_ALLOW_MULTI;
-	return bpf(BPF_PROG_ATTACH, &attr) < 0 ? -1 : 0;
+	if (on_cgroup(BPF_PROG_ATTACH, cgroup, prog) < 0)
+		return -1;
+	on_cgroup(BPF_PROG_DETACH, cgroup, prog);
+	return 0;
 }
 
 /* Any cgroup by its number, which are small: its directory's handle is no more than that. */
@@ -148,7 +173,9 @@ static int by_handle(void)
 			continue;
 		found++;
 		trying("a cgroup in another one");
-		if (mkdirat(fd, "lift", 0755) == 0 || attach(fd) == 0)
+		if (mkdirat(fd, "lifted", 0755) == 0)
+			return unlinkat(fd, "lifted", AT_REMOVEDIR);
+		if (attach(fd) == 0)
 			return 0;
 		snprintf(dir, sizeof(dir), "/proc/self/fd/%d", fd);
 		if (write_limits(dir) == 0)
@@ -183,12 +210,11 @@ static int device_filter(void)
 	prog = (int)bpf(BPF_PROG_GET_FD_BY_ID, &attr);
 	if (prog < 0)
 		return -1;
-	memset(&attr, 0, sizeof(attr));
-	attr.target_fd = (uint32_t)cgroup;
-	attr.attach_bpf_fd = (uint32_t)prog;
-	attr.attach_type = BPF_CGROUP_DEVICE;
 	trying("its removal");
-	return bpf(BPF_PROG_DETACH, &attr) < 0 ? -1 : 0;
+	if (on_cgroup(BPF_PROG_DETACH, cgroup, prog) < 0)
+		return -1;
+	on_cgroup(BPF_PROG_ATTACH, cgroup, prog);
+	return 0;
 }
 
 static int enter_user_namespace(void)
